@@ -1,0 +1,127 @@
+"""A force is a declaration: tables, catalogue, cohort, outcome, audit attributes.
+
+Two ship with the project, `simulated` and `chicago`. Another force is a Python file that ends in
+`FORCE = ForceDefinition(...)` and needs no code in the engine.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+
+from features.errors import WrongUsage, did_you_mean
+from features.specs import Catalogue, Events
+from features.tables import Mark, Table
+
+SHIPPED = {"simulated": "features.catalogue.uk", "chicago": "features.catalogue.chicago"}
+
+# Reads an accepted table as it stood: the caller names the instant before which rows must have been known.
+ReadKnown = Callable[[Events, datetime], pl.DataFrame]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Cohort:
+    """Who is scored on a date.
+
+    `members(read, as_of)` returns one row a person: `person_key` and the descriptors a reviewer may see
+    (rank, team, role). `read(events, as_of)` gives the latest version of each row known before `as_of`.
+    """
+
+    says: str
+    members: Callable[[ReadKnown, date], pl.DataFrame]
+    descriptors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Outcome:
+    """What counts as confirmed by the force's own procedure, and when it can be known.
+
+    Attributes:
+        cases: the events that may end in a finding; `occurred_at` is when the conduct happened.
+        confirmed: of a case's row, whether the finding confirms it.
+        closed_at: the column with the date of the finding; null while the case is open.
+        horizon_months: a label asks about cases in `[as_of, as_of + horizon)`.
+        settle_months: how long after the horizon most findings have been made.
+    """
+
+    says: str
+    cases: Events
+    confirmed: pl.Expr
+    closed_at: str
+    horizon_months: int
+    settle_months: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """One line of a threshold rule: the feature column is at least this much."""
+
+    column: str
+    at_least: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baselines:
+    """The simple methods that a model must beat at the same capacity."""
+
+    complaint_count: str
+    threshold_rule: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reveals:
+    """Columns that are harmless alone and together give a marked fact away (planned less worked tours)."""
+
+    columns: frozenset[str]
+    mark: Mark
+    says: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ForceDefinition:
+    name: str
+    title: str
+    tables: tuple[Table, ...]
+    catalogue: Catalogue
+    cohort: Cohort
+    outcome: Outcome
+    baselines: Baselines
+    typologies: Mapping[str, str]
+    people: str
+    identity_map: str | None = None
+    reveals: tuple[Reveals, ...] = ()
+    audit_attributes: tuple[str, ...] = ()
+    tables_by_name: Mapping[str, Table] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tables_by_name", {table.name: table for table in self.tables})
+
+
+def load_force(name_or_path: str) -> ForceDefinition:
+    """The force definition shipped under a name, or the `FORCE` of a Python file.
+
+    Raises:
+        WrongUsage: no such name or file, or the file defines no `FORCE`.
+    """
+    if name_or_path in SHIPPED:
+        return importlib.import_module(SHIPPED[name_or_path]).FORCE
+    path = Path(name_or_path)
+    if path.suffix != ".py" or not path.is_file():
+        raise WrongUsage(
+            f"--force {name_or_path!r} is neither a force that ships nor a Python file. "
+            + did_you_mean(name_or_path, SHIPPED)
+        )
+    spec = importlib.util.spec_from_file_location(f"force_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not isinstance(getattr(module, "FORCE", None), ForceDefinition):
+        raise WrongUsage(f"{path} must end in `FORCE = ForceDefinition(...)`; it defines no such name.")
+    return module.FORCE

@@ -1,0 +1,215 @@
+"""The vocabulary in which a force's catalogue declares features.
+
+An *idea* is one thing worth knowing about a person, said in plain words. It is made of *terms*: aggregates
+of events over a window, the latest value of a register, or ratios of these. Every term is written with
+Polars expressions, so the columns it reads, and with them the marks it inherits, follow from the
+declaration itself (`features.lineage`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import polars as pl
+
+from features.tables import Table
+
+How = Literal["count", "sum", "mean", "min", "max", "days_since_last"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Events:
+    """Rows of one table, read as events of one kind.
+
+    Attributes:
+        name: unique in the force.
+        table: where the rows come from.
+        says: what one event is.
+        occurred_at, known_at: a column or an expression of the row; the table's own where None.
+        where: which rows are events of this kind; its columns count towards lineage.
+        derive: named values of a row, computed from its columns.
+        screen: rows for which this is not true never leave the gate. The one place where a protected
+            column may be read without marking what comes after it: a row that is protected is simply
+            never seen, and changing it can change nothing.
+        joined: other events that must exist for the same key, whose columns then stand beside the row's
+            own. The pair is known when both are.
+    """
+
+    name: str
+    table: Table
+    says: str
+    occurred_at: str | pl.Expr | None = None
+    known_at: str | pl.Expr | None = None
+    where: pl.Expr | None = None
+    derive: Mapping[str, pl.Expr] = field(default_factory=dict)
+    screen: pl.Expr | None = None
+    joined: Joined | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Joined:
+    """The other side of a pair: its columns appear as `"<events.name>.<column>"`."""
+
+    events: Events
+    on: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Aggregate:
+    """One number from a person's events in a window `[as_of - window, as_of)`, known before `as_of`.
+
+    `count` and `sum` of no events are 0; `mean`, `min`, `max` and `days_since_last` are null.
+    `days_since_last` counts whole days from the last event's day to `as_of`.
+    """
+
+    events: Events
+    how: How
+    value: pl.Expr | None = None
+    where: pl.Expr | None = None
+
+    def __post_init__(self) -> None:
+        if (self.value is None) != (self.how in ("count", "days_since_last")):
+            raise ValueError(f"{self.how} over {self.events.name!r}: wrong use of `value`")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Latest:
+    """The value of the latest row known at `as_of` (last `occurred_at`, then last `known_at`).
+
+    Attributes:
+        key: the column that the row is looked up by.
+        via: where the look-up value comes from; the person themself where None.
+        how: `number`; `category` (stored as an int32 code of a list kept with the model); or `days_since`
+            a date.
+    """
+
+    events: Events
+    value: pl.Expr
+    how: Literal["number", "category", "days_since"] = "number"
+    key: str | None = None
+    via: Latest | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Ratio:
+    """`top / bottom`, null where `bottom` is below `bottom_at_least` (a rate over nothing says nothing)."""
+
+    top: Term
+    bottom: Term
+    bottom_at_least: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Product:
+    """`left * right`; null where either is."""
+
+    left: Term
+    right: Term
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Change:
+    """An aggregate's daily rate in the window, less its daily rate in the `baseline_days` before it."""
+
+    of: Aggregate
+    baseline_days: int
+
+
+Term = Aggregate | Latest | Ratio | Product | Change
+
+
+def count(events: Events, where: pl.Expr | None = None) -> Aggregate:
+    return Aggregate(events=events, how="count", where=where)
+
+
+def total(events: Events, value: str | pl.Expr, where: pl.Expr | None = None) -> Aggregate:
+    return Aggregate(events=events, how="sum", value=_expr(value), where=where)
+
+
+def mean(events: Events, value: str | pl.Expr, where: pl.Expr | None = None) -> Aggregate:
+    return Aggregate(events=events, how="mean", value=_expr(value), where=where)
+
+
+def smallest(events: Events, value: str | pl.Expr, where: pl.Expr | None = None) -> Aggregate:
+    return Aggregate(events=events, how="min", value=_expr(value), where=where)
+
+
+def largest(events: Events, value: str | pl.Expr, where: pl.Expr | None = None) -> Aggregate:
+    return Aggregate(events=events, how="max", value=_expr(value), where=where)
+
+
+def days_since_last(events: Events, where: pl.Expr | None = None) -> Aggregate:
+    return Aggregate(events=events, how="days_since_last", where=where)
+
+
+def ratio(top: Term, bottom: Term, *, bottom_at_least: float = 1.0) -> Ratio:
+    return Ratio(top=top, bottom=bottom, bottom_at_least=bottom_at_least)
+
+
+def _expr(value: str | pl.Expr) -> pl.Expr:
+    return pl.col(value) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Idea:
+    """One entry of the catalogue, in words a governance reviewer can read.
+
+    Attributes:
+        name: the column is `name` where there is no window, else `name_<days>d`, one a window.
+        says: what the number is, so that it can stand in a sentence about a person.
+        of: how it is computed.
+        windows: lengths in days; empty for a value that has none.
+        unit: what the number counts.
+        family: reasons of one family are summed before they are ranked, so that five views of one fact
+            are not five reasons.
+        typologies: the codes of conduct it speaks to; empty for context (exposure, role, service).
+        innocent: ordinary explanations a reviewer should look for first.
+        more_is_concern: True where a higher value can only ever mean more concern; None where it depends.
+        research: the isolated study this belongs to; None for an ordinary feature.
+    """
+
+    name: str
+    says: str
+    of: Term
+    unit: str
+    family: str
+    windows: tuple[int, ...] = ()
+    typologies: tuple[str, ...] = ()
+    innocent: tuple[str, ...] = ()
+    more_is_concern: bool | None = None
+    research: str | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The feature columns this idea becomes, one a window."""
+        return tuple(f"{self.name}_{days}d" for days in self.windows) or (self.name,)
+
+
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """Every idea of a force; names are unique."""
+
+    ideas: tuple[Idea, ...]
+
+    def __post_init__(self) -> None:
+        names = [idea.name for idea in self.ideas]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"the catalogue names an idea twice: {', '.join(twice)}")
+
+    def idea_of(self, column: str) -> Idea:
+        """The idea that a feature column belongs to."""
+        return next(idea for idea in self.ideas if column in idea.columns)
+
+    def ordinary(self) -> Catalogue:
+        """The catalogue without research ideas."""
+        return Catalogue(tuple(idea for idea in self.ideas if idea.research is None))
+
+    def with_research(self, study: str) -> Catalogue:
+        """The ordinary catalogue and the ideas of one research study."""
+        return Catalogue(tuple(idea for idea in self.ideas if idea.research in (None, study)))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(column for idea in self.ideas for column in idea.columns)
