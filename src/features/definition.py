@@ -75,6 +75,30 @@ class Baselines:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Calendar:
+    """Which as-of dates a force is studied on.
+
+    Attributes:
+        every_months: step between as-of dates, counted from the first of January.
+        first: the earliest as-of date worth building; None where `history_months` decides.
+        history_months: how much of the extract must lie before the first as-of date.
+        tests: how many of the last dates are tests.
+        tests_settle: whether a test date must be settled within the extract. False where findings in
+            the extract come from releases long after its last event.
+    """
+
+    every_months: int
+    first: date | None = None
+    history_months: int = 6
+    tests: int = 3
+    tests_settle: bool = True
+
+    def __post_init__(self) -> None:
+        if 12 % self.every_months:
+            raise ValueError(f"every_months must divide a year, not {self.every_months}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reveals:
     """Columns that are harmless alone and together give a marked fact away (planned less worked tours)."""
 
@@ -92,6 +116,7 @@ class ForceDefinition:
     cohort: Cohort
     outcome: Outcome
     baselines: Baselines
+    calendar: Calendar
     typologies: Mapping[str, str]
     people: str
     identity_map: str | None = None
