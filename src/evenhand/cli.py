@@ -1,0 +1,377 @@
+"""The command line: the only place that knows arguments, the clock and exit codes.
+
+Nothing heavy is imported before a command runs, so that `evenhand --help` is instant.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from features.errors import DataRefused, GateRefused, Mendable, NotPermitted, WrongUsage
+
+if TYPE_CHECKING:
+    from evenhand.workspace import Workspace
+
+EXIT_CODES: dict[type[Mendable], int] = {WrongUsage: 2, DataRefused: 3, GateRefused: 4, NotPermitted: 5}
+
+app = App(
+    name="evenhand",
+    help="Leads about officers' conduct, and the account of how many were confirmed and how many were wrong.\n\n"
+    "A lead is a prompt for a person to look, never a finding.\n\n"
+    "Example: evenhand demo",
+    help_format="markdown",
+    version_flags=["--version"],
+)
+leads_app = App(
+    name="leads",
+    help="List leads, look at one with its reasons and records, record what a review found.\n\n"
+    "Example: evenhand leads list",
+)
+app.command(leads_app)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Common:
+    """What every command takes; each overrides the configuration file."""
+
+    config: Annotated[Path | None, Parameter(help="Configuration file (default: evenhand.toml here).")] = None
+    force: Annotated[str | None, Parameter(help="simulated, chicago, or the path of a definition.")] = None
+    data: Annotated[str | None, Parameter(help="Folder of extracts, or a database URL.")] = None
+    json: Annotated[bool, Parameter(help="Print the result as JSON.", negative="")] = False
+    verbose: Annotated[bool, Parameter(help="Say what is being done, line by line.", negative="")] = False
+
+
+def _open(common: Common, **overrides: object) -> Workspace:
+    from evenhand.config import load_config
+    from evenhand.workspace import Workspace
+
+    return Workspace(
+        load_config(common.config, force=common.force, data=common.data, **overrides), verbose=common.verbose
+    )
+
+
+def _now() -> datetime:
+    return datetime.now().replace(microsecond=0)
+
+
+@app.command
+def demo(
+    *,
+    officers: int = 2000,
+    months: int = 60,
+    seed: int = 1,
+    out: Annotated[Path, Parameter(help="Where the simulated force and everything made from it go.")] = Path("build/demo"),
+    common: Common = Common(),  # noqa: B008  # frozen
+) -> None:
+    """Run the whole story on a simulated force: records, features, models, leads, reviews, card.
+
+    Example: evenhand demo --officers 2000 --seed 1
+    """
+    from evenhand.demo import run_demo
+
+    run_demo(common.config, officers=officers, months=months, seed=seed, out=out)
+
+
+@app.command
+def simulate(
+    *,
+    out: Annotated[Path, Parameter(help="A new folder.")],
+    officers: int = 2000,
+    months: int = 60,
+    seed: int = 1,
+    preset: Annotated[
+        Literal["benign", "casey", "adversarial"],
+        Parameter(help="No bias in detection; bias as Casey found it; confounders stronger than misconduct."),
+    ] = "casey",
+    null: Annotated[bool, Parameter(help="Plant no signal of misconduct at all.", negative="")] = False,
+    protected_seed: Annotated[int | None, Parameter(help="Seed of sickness, absence and adjustments alone.")] = None,
+    recode_reasons: Annotated[bool, Parameter(help="Permute every reason and absence code.", negative="")] = False,
+) -> None:
+    """Write the extracts of a simulated force, with an answer key that no later step reads.
+
+    Example: evenhand simulate --officers 2000 --months 60 --seed 7 --out data
+    """
+    from evenhand import terminal
+    from evenhand.force.simulate import simulate as write_force
+
+    with terminal.progress("Simulating") as progress:
+        written = write_force(
+            out, officers=officers, months=months, seed=seed, preset=preset, null=null,
+            protected_seed=protected_seed, recode_reasons=recode_reasons, progress=progress,
+        )  # fmt: skip
+    terminal.say(f"Wrote a force of {officers:,} people over {months} months to {written}.")
+
+
+@app.command
+def validate(
+    *,
+    table: Annotated[list[str] | None, Parameter(help="Only these tables.", negative="")] = None,
+    strict: Annotated[bool, Parameter(help="Refuse where a single row is bad.", negative="")] = False,
+    common: Common = Common(),  # noqa: B008
+) -> None:
+    """Check every table against its suite: accepted, quarantined with reasons, or refused.
+
+    Example: evenhand validate --data data --table overtime_claim
+    """
+    from evenhand import steps
+
+    steps.validate(_open(common), tables=table, strict=strict, as_json=common.json)
+
+
+@app.command
+def features(
+    *,
+    from_: Annotated[date | None, Parameter(name="--from", help="First as-of date.")] = None,
+    to: Annotated[date | None, Parameter(help="Last as-of date.")] = None,
+    every: Annotated[str, Parameter(help="Step between as-of dates, such as 1mo or 7d.")] = "1mo",
+    describe: Annotated[bool, Parameter(help="Print the catalogue instead.", negative="")] = False,
+    common: Common = Common(),  # noqa: B008
+) -> None:
+    """Build the point-in-time feature table, or describe the catalogue.
+
+    Example: evenhand features --from 2023-01-01 --to 2023-06-01 --every 1mo
+    """
+    from evenhand import steps
+
+    steps.features(_open(common), first=from_, last=to, every=every, describe_only=describe, as_json=common.json)
+
+
+@app.command
+def train(
+    *,
+    name: Annotated[str | None, Parameter(help="What to call the run.")] = None,
+    test_dates: Annotated[
+        str | None, Parameter(help="Last known days to test on, with commas; each as-of date is the day after.")
+    ] = None,
+    research: Annotated[
+        Literal["sickness"] | None, Parameter(help="An isolated study of what health data would add.")
+    ] = None,
+    seed: Annotated[int | None, Parameter(help="Seed of the run.")] = None,
+    common: Common = Common(),  # noqa: B008
+) -> None:
+    """Train against the baselines over temporal folds; every run is tracked in MLflow.
+
+    Example: evenhand train --force chicago --data ../shared/chicago --test-dates 2008-12-31,2009-12-31
+    """
+    from evenhand import steps
+
+    workspace = _open(common, seed=seed)
+    dates = _days_after(test_dates) if test_dates else None
+    if research:
+        steps.research(workspace, study=research, test_as_ofs=dates, as_json=common.json)
+    else:
+        steps.train(workspace, name=name, test_as_ofs=dates, as_json=common.json)
+
+
+@app.command
+def compare(
+    *runs: Annotated[str, Parameter(help="Names or ids of runs; the last five where none is given.")],
+    capacity: Annotated[int | None, Parameter(help="Leads a batch, for all of them.")] = None,
+    chart: Annotated[Path | None, Parameter(help="Also draw it to this SVG file.")] = None,
+    common: Common = Common(),  # noqa: B008
+) -> None:
+    """Put runs, baselines and live results side by side: confirmed against wrong at one capacity.
+
+    Example: evenhand compare --chart build/compare.svg
+    """
+    from evenhand import steps
+
+    steps.compare(_open(common), runs=runs, capacity=capacity, chart=chart, as_json=common.json)
+
+
+@app.command
+def promote(
+    version: Annotated[str, Parameter(help="A version number, or `candidate`.")],
+    *,
+    reason: Annotated[str, Parameter(help="Why; it is recorded.")],
+    by: Annotated[str, Parameter(help="Who promotes it; it is recorded.")] = "not stated",
+    common: Common = Common(),  # noqa: B008
+) -> None:
+    """Make a registered version the champion that scores batches.
+
+    Example: evenhand promote 3 --reason "confirmed more at the same capacity" --by "A. Reviewer"
+    """
+    from evenhand import steps
+
+    steps.promote(_open(common), version=version, reason=reason, by=by, at=_now(), as_json=common.json)
+
+
+@app.command
+def models(
+    *,
+    live_on: Annotated[date | None, Parameter(help="Only the version that was champion on this day.")] = None,
+    common: Common = Common(),  # noqa: B008
+) -> None:
+    """List registered versions: aliases, who promoted what and when.
+
+    Example: evenhand models --live-on 2024-05-01
+    """
+    from evenhand import steps
+
+    steps.models(_open(common), live_on=live_on, as_json=common.json)
+
+
+@app.command
+def score(
+    *,
+    as_of: Annotated[date, Parameter(help="The midnight to ask at.")],
+    model: Annotated[str, Parameter(help="A version number, `champion` or `candidate`.")] = "champion",
+    out: Annotated[Path | None, Parameter(help="Also write the scores to this Parquet file.")] = None,
+    common: Common = Common(),  # noqa: B008
+) -> None:
+    """Score everyone in the cohort with a registered model and open leads within capacity.
+
+    Example: evenhand score --as-of 2024-07-01 --model champion
+    """
+    from evenhand import steps
+
+    steps.score(_open(common), as_of=as_of, model=model, out=out, at=_now(), as_json=common.json)
+
+
+@app.command
+def card(
+    version: Annotated[str, Parameter(help="A version number, `champion` or `candidate`.")] = "champion",
+    *,
+    out: Annotated[Path | None, Parameter(help="Folder to write it to.")] = None,
+    common: Common = Common(),  # noqa: B008
+) -> None:
+    """Write the model card of a version as HTML and Markdown; every figure comes from its run.
+
+    Example: evenhand card champion --out build/card
+    """
+    from evenhand import steps
+
+    steps.card(_open(common), version=version, out=out, on=_now().date(), as_json=common.json)
+
+
+@leads_app.command(name="list")
+def leads_list(
+    *,
+    as_of: Annotated[date | None, Parameter(help="Only the batch of this date.")] = None,
+    common: Common = Common(),  # noqa: B008
+) -> None:
+    """List leads with their state.
+
+    Example: evenhand leads list --as-of 2024-07-01
+    """
+    from evenhand import steps
+
+    steps.leads_list(_open(common), as_of=as_of, as_json=common.json)
+
+
+@leads_app.command(name="show")
+def leads_show(
+    lead: Annotated[str, Parameter(help="The lead's id, or the first characters of it.")],
+    *,
+    common: Common = Common(),  # noqa: B008
+) -> None:
+    """Show a lead: reasons for and against, the records behind them, what to look for first.
+
+    Example: evenhand leads show 4f2a91
+    """
+    from evenhand import steps
+
+    steps.leads_show(_open(common), lead=lead, as_json=common.json)
+
+
+@leads_app.command(name="review")
+def leads_review(
+    lead: Annotated[str, Parameter(help="The lead's id, or the first characters of it.")],
+    *,
+    outcome: Annotated[Literal["confirmed", "wrong", "inconclusive"], Parameter(help="What the review found.")],
+    reasons: Annotated[str, Parameter(help="The reasons; for `wrong`, the innocent explanation.")],
+    reviewer: Annotated[str, Parameter(help="Who reviewed it.")],
+    route: Annotated[
+        Literal["welfare", "supervisor", "prevention", "assessment", "no_action"],
+        Parameter(help="Where it goes; a route is not an outcome."),
+    ],
+    common: Common = Common(),  # noqa: B008
+) -> None:
+    """Record what a review of a lead found, with its reasons.
+
+    Example: evenhand leads review 4f2a91 --outcome wrong --reasons "aid deployment, claims match" --reviewer R1 --route no_action
+    """
+    from evenhand import steps
+
+    steps.leads_review(
+        _open(common), lead=lead, outcome=outcome, reasons=reasons, reviewer=reviewer, route=route, at=_now(),
+        as_json=common.json,
+    )  # fmt: skip
+
+
+@leads_app.command(name="export")
+def leads_export(
+    *,
+    out: Annotated[Path, Parameter(help="A .csv or .parquet file.")],
+    common: Common = Common(),  # noqa: B008
+) -> None:
+    """Write every lead with its state and outcome to a file.
+
+    Example: evenhand leads export --out build/leads.csv
+    """
+    from evenhand import steps
+
+    steps.leads_export(_open(common), out=out)
+
+
+@app.command
+def prove(
+    *,
+    only: Annotated[list[str] | None, Parameter(help="Only these studies.", negative="")] = None,
+    out: Annotated[Path, Parameter(help="The page to write.")] = Path("docs/evidence.md"),
+    chicago: Annotated[Path, Parameter(help="The Chicago records; their studies are left out where absent.")] = Path(
+        "../shared/chicago"
+    ),
+) -> None:
+    """Run the studies that are too large for every test run, and write what held and what did not.
+
+    Example: evenhand prove --only chicago
+    """
+    from evenhand.prove import prove as run_studies
+
+    run_studies(only=only, out=out, chicago=chicago)
+
+
+def _days_after(text: str) -> tuple[date, ...]:
+    """As-of dates: each the day after a last known day.
+
+    >>> _days_after("2008-12-31,2009-12-31")
+    (datetime.date(2009, 1, 1), datetime.date(2010, 1, 1))
+    """
+    from datetime import timedelta
+
+    try:
+        return tuple(date.fromisoformat(each.strip()) + timedelta(days=1) for each in text.split(","))
+    except ValueError as error:
+        raise WrongUsage(f"--test-dates takes days such as 2008-12-31,2009-12-31; {text!r}: {error}.") from error
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 2 usage, 3 data, 4 gate, 5 not permitted, 1 a bug."""
+    return _coded(lambda: app(arguments, exit_on_error=False, print_error=True, result_action="return_value"))
+
+
+def _coded(run: Callable[[], object]) -> int:
+    try:
+        run()
+    except Mendable as error:
+        sys.stderr.write(f"{error}\n")
+        return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
+    except CycloptsError:
+        return EXIT_CODES[WrongUsage]
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped. Nothing half-written was left.\n")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
