@@ -1,0 +1,1 @@
+"""Scores become leads that people review and account for."""
