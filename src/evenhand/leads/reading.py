@@ -46,15 +46,8 @@ def leads_frame(register: Register, *, batch: str | None = None, open_only: bool
     chosen = select(Lead).order_by(Lead.as_of.desc(), Lead.id)
     with register.reading() as session:
         leads = session.scalars(chosen if batch is None else chosen.where(Lead.batch_id == batch)).all()
-        first = dict(
-            session.execute(
-                select(Reason.lead_id, Reason.words)
-                .where(Reason.direction == "for")
-                .order_by(Reason.position.desc())
-            )
-            .tuples()
-            .all()
-        )
+        strongest_last = select(Reason).where(Reason.direction == "for").order_by(Reason.position.desc())
+        first = {reason.lead_id: reason.words for reason in session.scalars(strongest_last)}
         route = {row.lead_id: row.route for row in session.scalars(ROUTES_IN_TIME)}
         outcome = {row.lead_id: row.outcome for row in session.scalars(REVIEWS_IN_TIME)}
         rows = [
@@ -83,7 +76,7 @@ class ShownRow:
 
 @dataclass(frozen=True)
 class ShownReason:
-    """One reason as a reviewer reads it."""
+    """One reason as a reviewer reads it; `words` is a sentence that holds value, unit and window."""
 
     direction: str
     words: str
@@ -92,12 +85,6 @@ class ShownReason:
     window_days: int | None
     innocent: tuple[str, ...]
     rows: tuple[ShownRow, ...]
-
-    @property
-    def figure(self) -> str:
-        """The value with its unit and window."""
-        value = "nothing recorded" if self.value is None else f"{self.value:,.4g} {self.unit}".strip()
-        return value if self.window_days is None else f"{value} in {self.window_days} days"
 
 
 @dataclass(frozen=True)
@@ -145,7 +132,7 @@ class ShownLead:
         for direction in ("for", "against"):
             yield f"\nReasons {direction}:"
             for reason in self.reasons_that_speak(direction):
-                yield f"  - {reason.words}: {reason.figure}"
+                yield f"  - {reason.words}"
                 yield from (f"      {_row_line(row)}" for row in reason.rows[:ROWS_SHOWN])
                 if more := len(reason.rows) - ROWS_SHOWN:
                     yield from [f"      and {more} more rows"] if more > 0 else []
@@ -268,4 +255,4 @@ def _reason_html(reason: ShownReason) -> str:
         if rows
         else ""
     )
-    return f"<li>{escape(reason.words)}: <strong>{escape(reason.figure)}</strong>{records}</li>"
+    return f"<li>{escape(reason.words)}{records}</li>"

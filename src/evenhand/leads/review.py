@@ -83,7 +83,7 @@ def _read(frame: pl.DataFrame, expected: pl.Schema, origin: str) -> pl.DataFrame
             f"found {', '.join(frame.columns)}."
         )
     for name, dtype in expected.items():
-        if frame.schema[name] not in (dtype, pl.Null()):
+        if not _fits(frame.schema[name], dtype):
             raise DataRefused(
                 f"{origin}, column {name}: expected {dtype}, found {frame.schema[name]}. "
                 "Times are without a zone, in the force's own clock."
@@ -97,6 +97,12 @@ def _read(frame: pl.DataFrame, expected: pl.Schema, origin: str) -> pl.DataFrame
     )
 
 
+def _fits(found: pl.DataType, expected: pl.DataType) -> bool:
+    if isinstance(found, pl.Datetime) and isinstance(expected, pl.Datetime):
+        return found.time_zone is None
+    return found in (expected, pl.Null())
+
+
 def _record(
     register: Register,
     frame: pl.DataFrame,
@@ -108,7 +114,7 @@ def _record(
 ) -> Recorded:
     rows = [{"lead_id": row.pop("lead"), **row} for row in frame.unique(maintain_order=True).to_dicts()]
     with register.writing() as session:
-        as_of_by_lead = dict(session.execute(select(Lead.id, Lead.as_of)).tuples().all())
+        as_of_by_lead = {lead.id: lead.as_of for lead in session.scalars(select(Lead))}
         there = {(row["lead_id"], row[at]): row for row in _stored(session, table, list(frame.columns))}
         problems: list[str] = []
         new: list[dict[str, Any]] = []
@@ -141,7 +147,7 @@ def _stored(
 def _wrong_with_time(row: Mapping[str, Any], at: str, as_of_by_lead: Mapping[str, date]) -> str | None:
     lead, when = row["lead_id"], row[at]
     if lead not in as_of_by_lead:
-        return f"no such lead. {did_you_mean(str(lead), as_of_by_lead) if len(as_of_by_lead) < 20 else ''}".strip()
+        return "no such lead in this register"
     if when is None:
         return f"{at} is empty"
     if when.date() < as_of_by_lead[lead]:
