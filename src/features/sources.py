@@ -326,7 +326,51 @@ def _columns_refused(table: Table, origin: str, names: Sequence[str]) -> Refusal
         )
     missing = [name for name in table.by_name if name not in names]
     if missing:
-        first = _numbered(frame.select(column)).filter(pl.col(column).is_not_null()).head(1).collect()
+        first = table.by_name[missing[0]]
+        return Refusal(
+            table=table.name,
+            file=origin,
+            column=", ".join(missing),
+            expected=f"{first.name}: {first.says} ({KIND_IN_WORDS[first.kind]})",
+            found=f"no such column. {did_you_mean(first.name, names)}",
+            remedy="export the table with the column, under this name",
+        )
+    return None
+
+
+def _not_read(table: Table, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in table.by_name)
+
+
+def _types_refused(table: Table, origin: str, schema: pl.Schema, frame: pl.LazyFrame) -> Refusal | None:
+    for column in table.columns:
+        if not _can_be_read_as(column.kind, schema[column.name]):
+            row, value = _first_value(frame, column.name)
+            return Refusal(
+                table=table.name,
+                file=origin,
+                column=column.name,
+                row=row,
+                expected=f"{KIND_IN_WORDS[column.kind]}, stored as {column.dtype}",
+                found=f"stored as {schema[column.name]}; the first value is "
+                + ("withheld (enclave)" if table.enclave else repr(value)),
+                remedy=_type_remedy(column),
+            )
+    return None
+
+
+def _type_remedy(column: Column) -> str:
+    match column.kind:
+        case "date":
+            return "store the column as dates (no time of day, no text) and export again"
+        case "datetime":
+            return "store the column as local date and time without a zone (no text) and export again"
+        case _:
+            return f"store the column as {KIND_IN_WORDS[column.kind]} and export again"
+
+
+def _first_value(frame: pl.LazyFrame, column: str) -> tuple[int | None, object]:
+    first = _numbered(frame.select(column)).filter(pl.col(column).is_not_null()).head(1).collect()
     return (None, None) if first.is_empty() else (first.item(0, SOURCE_ROW), first.item(0, column))
 
 
