@@ -116,6 +116,10 @@ class Change:
     of: Aggregate
     baseline_days: int
 
+    def __post_init__(self) -> None:
+        if self.of.how not in ("count", "sum"):
+            raise ValueError(f"a change is one of counts or sums by the day, not of {self.of.how}")
+
 
 Term = Aggregate | Latest | Ratio | Product | Change
 
