@@ -1,0 +1,60 @@
+"""Rows as a source system would export them: identifiers, spoiled rows, order, Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from evenhand.force.draws import Ints, scrambled
+from features.tables import Table
+
+# Past this many rows a group ends; fixed, so that the file's bytes do not hang on the machine.
+ROW_GROUP = 250_000
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """A table's rows and the code of each, by which its own draws are found."""
+
+    frame: pl.DataFrame
+    code: Ints
+
+
+def id_series(letter: str, codes: Ints) -> pl.Series:
+    """Row identifiers: a letter and fourteen digits that say nothing of the row."""
+    return (
+        pl.Series(scrambled(codes) + 10**14)
+        .cast(pl.String())
+        .str.slice(1)
+        .to_frame("number")
+        .select(pl.concat_str(pl.lit(letter), "number"))
+        .to_series()
+    )
+
+
+def in_declared_order(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """The declared columns and types, in order of arrival."""
+    typed = frame.select(pl.col(name).cast(dtype) for name, dtype in table.schema.items())
+    order = [name for name in (table.known_at, *table.key) if name is not None]
+    return typed.sort(order, nulls_last=True, maintain_order=True)
+
+
+def write(frame: pl.DataFrame, table: Table, directory: Path) -> Path:
+    """Write a table's extract where its kind belongs."""
+    folder = directory / "enclave" if table.enclave else directory
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{table.name}.parquet"
+    frame.rechunk().write_parquet(path, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
+    return path
+
+
+def recoded(frame: pl.DataFrame, permutations: Mapping[str, Mapping[str, str]]) -> pl.DataFrame:
+    """The frame with some columns' codes exchanged for others."""
+    return frame.with_columns(
+        pl.col(column).replace(dict(mapping))
+        for column, mapping in permutations.items()
+        if column in frame.columns
+    )

@@ -1,0 +1,64 @@
+"""Innocent people whose records look like misconduct, and since when."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from evenhand.force.absence import Conditions
+from evenhand.force.draws import Flags, Ints
+from evenhand.force.people import PS, Calendar, People, Teams, role_index
+
+KINDS = {
+    "short_staffed_team": "the team was short of people: roster changes and overtime were asked for",
+    "disability_sickness": "a recorded condition brings short absences; an adjustment is in place",
+    "part_time": "an agreed part-time pattern brings swapped days",
+    "public_order_aid": "deployed to operations: rest-day work and claims follow the deployment orders",
+    "many_searches_role": "the role calls for many searches, mostly on behalf of others",
+    "probationer": "new in service: errors, put right openly",
+    "supervisor_on_behalf": "a supervisor who uses systems on behalf of the team",
+}  # fmt: skip
+
+
+def lookalikes(
+    people: People, teams: Teams, pool: Flags, has: Conditions, calendar: Calendar
+) -> pl.DataFrame:
+    """[person_key, kind, from, to], half-open, within service and the days covered."""
+    n = len(people)
+    whole, end = np.zeros(n, np.int64), np.full(n, calendar.days)
+    searching = np.isin(teams.role, [role_index("INTEL_DESK"), role_index("PNC_BUREAU")])
+    stays = np.minimum(people.moves_on, end)
+    parts = [
+        _spans("short_staffed_team", teams.short_from[people.team], np.minimum(teams.short_to[people.team], stays)),
+        _spans("short_staffed_team", np.maximum(teams.short_from[people.later_team], people.moves_on),
+               np.where(people.moves_on < end, teams.short_to[people.later_team], -1)),
+        _spans("disability_sickness", has.fluctuating_from, has.fluctuating_to),
+        _spans("part_time", whole, np.where(people.fte < 1, end, -1)),
+        _spans("public_order_aid", whole, np.where(pool, end, -1)),
+        _spans("many_searches_role", whole, np.where(searching[people.team], stays, -1)),
+        _spans("many_searches_role", people.moves_on, np.where(searching[people.later_team], end, -1)),
+        _spans("probationer", people.service_start, people.service_start + 365),
+        _spans("supervisor_on_behalf", whole, np.where(people.rank == PS, end, -1)),
+    ]  # fmt: skip
+    begins, ends = np.maximum(people.begins, 0), np.minimum(people.ends, end)
+    spans = pl.concat(parts).with_columns(
+        begin=pl.max_horizontal("begin", pl.Series(begins).gather(pl.concat(parts)["person"])),
+        stop=pl.min_horizontal("stop", pl.Series(ends).gather(pl.concat(parts)["person"])),
+    )
+    spans = spans.filter(pl.col("begin") < pl.col("stop"))
+    person = spans["person"].to_numpy()
+    return pl.DataFrame(
+        {
+            "person_key": people.keys_of(person),
+            "kind": spans["kind"],
+            "from": calendar.dates(spans["begin"].to_numpy()),
+            "to": calendar.dates(spans["stop"].to_numpy()),
+        }
+    ).sort("person_key", "kind", "from")
+
+
+def _spans(kind: str, begin: Ints, stop: Ints) -> pl.DataFrame:
+    person = np.flatnonzero(begin < stop)
+    return pl.DataFrame({"person": person, "begin": begin[person], "stop": stop[person]}).with_columns(
+        kind=pl.lit(kind)
+    )

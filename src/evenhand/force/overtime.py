@@ -1,0 +1,141 @@
+"""Claims for overtime, rest-day working and recall."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from evenhand.force.conduct import Episodes
+from evenhand.force.draws import Draws, Ints, row_code
+from evenhand.force.extracts import Rows, id_series
+from evenhand.force.lateness import known_days
+from evenhand.force.parameters import Parameters
+from evenhand.force.people import MINUTES_A_DAY, PS, Calendar, People, Teams
+from evenhand.force.roster import AID, TOUR_MINUTES, Operations, Tours
+
+CLAIM_TYPES = ("CASUAL", "PREPLANNED", "REST_DAY", "RECALL", "AID")
+CASUAL, PREPLANNED, ON_REST_DAY, RECALL, ON_AID = range(5)
+RATES = np.array([1.333, 1.333, 1.5, 1.333, 1.5])
+LEAST_REST_DAY_MINUTES = 240
+REASON_TEXTS = 400
+OWN_TEXTS = 1000
+
+
+def overtime_claim(
+    tours: Tours,
+    people: People,
+    teams: Teams,
+    episodes: Episodes,
+    ops: Operations,
+    calendar: Calendar,
+    parameters: Parameters,
+    draws: Draws,
+) -> Rows:
+    """Claims as submitted, with a later version where one was put right or taken back."""
+    spread = parameters["personal_spread"]
+    careless = np.exp(spread * draws.stream("careless claims").standard_normal(len(people)) - spread**2 / 2)
+    able = people.rank[tours.person] <= PS
+    extra = episodes.extra("T2", tours.person, tours.day)
+    rate = parameters["unworked_claim_per_tour"] * careless[tours.person]
+
+    # Whether a claim holds minutes that were not worked is settled for every tour, worked or not.
+    unworked = draws.of_row(tours.code, "unworked") < rate * (1 + extra)
+    added = 30 * (1 + (7 * draws.of_row(tours.code, "unworked minutes") ** 1.5).astype(np.int64))
+    added = np.where(unworked, added, 0)
+    over = np.maximum(tours.over, 0)
+    on_rest_day = tours.why > 0
+    worked = TOUR_MINUTES + tours.over
+    earned = np.where(on_rest_day, np.maximum(worked, LEAST_REST_DAY_MINUTES), np.where(over >= 30, over, 0))
+    claims_it = draws.of_row(tours.code, "claims") < np.where(on_rest_day, 0.97, 0.85)
+    minutes = 15 * np.ceil((np.where(claims_it, earned, 0) + added) / 15).astype(np.int64)
+    which = np.flatnonzero(able & tours.worked & (minutes > 0))
+    kind = np.select(
+        [tours.why[which] == AID, on_rest_day[which], draws.of_row(tours.code[which], "preplanned") < 0.15],
+        [ON_AID, ON_REST_DAY, PREPLANNED],
+        CASUAL,
+    )
+    starts = np.where(on_rest_day, tours.starts, tours.starts + TOUR_MINUTES)[which]
+
+    # Recalls hang on no tour.
+    called = draws.of_row(tours.code, "recalled")
+    recalled = np.flatnonzero(able & tours.worked & (called < 0.12 * rate * (1 + extra) + 0.0008))
+    recall_at = tours.starts[recalled] + TOUR_MINUTES + 240
+    person = np.concatenate([tours.person[which], tours.person[recalled]])
+    day = np.concatenate([tours.day[which], tours.day[recalled]])
+    team = np.concatenate([tours.team[which], tours.team[recalled]])
+    code = row_code(person, day, np.repeat([0, 100], [len(which), len(recalled)]))
+    kind = np.concatenate([kind, np.full(len(recalled), RECALL)])
+    minutes = np.clip(np.concatenate([minutes[which], np.full(len(recalled), 240)]), 15, 1440)
+    starts = np.concatenate([starts, recall_at])
+    text = _reason_text(person, code, episodes.during("T2", person, day), draws)
+    by = _authoriser(person, team, day, code, episodes, people, teams, draws)
+    operation = np.concatenate([tours.operation[which], np.full(len(recalled), -1)])
+    ends = starts + minutes
+    known = ends + known_days(draws.of_row(code, "submitted"), 5.0)
+
+    # Later versions: a tenth of minutes claimed in error are put right, some claims are taken back.
+    draw = draws.of_row(code, "later version")
+    again = np.flatnonzero(draw < 0.015)
+    taken_back = draw[again] < 0.003
+    rows = np.concatenate([np.arange(len(code)), again])
+    version = np.repeat([0, 1], [len(code), len(again)])
+    withdrawn = np.concatenate([np.zeros(len(code), bool), taken_back])
+    minutes = np.where(version == 1, np.maximum(minutes[rows] - 15, 15), minutes[rows])
+    later = known[rows] + known_days(draws.of_row(code[rows], "put right"), 12.0)
+    duty = pl.concat(
+        [id_series("D", tours.code[which]), pl.Series([None] * len(recalled), dtype=pl.String())]
+    )
+    pick = pl.Series(rows.astype(np.uint32))
+    authoriser = people.keys_of(np.maximum(by, 0))[pick]
+    return Rows(
+        code=code[rows] + version,
+        frame=pl.DataFrame(
+            {
+                "claim_id": id_series("C", code[rows]),
+                "person_key": people.keys_of(person[rows]),
+                "occurred_at": calendar.datetimes(starts[rows]),
+                "known_at": calendar.datetimes(np.where(version == 1, later, known[rows])),
+                "end_at": calendar.datetimes(starts[rows] + minutes),
+                "duty_id": duty.gather(pick),
+                "claim_type": pl.Series(CLAIM_TYPES).gather(pl.Series(kind[rows].astype(np.uint32))),
+                "minutes": minutes,
+                "rate": RATES[kind[rows]],
+                "reason_text_code": text.gather(pick),
+                "project_code": ops.code_of(operation[rows]),
+                "authoriser_key": pl.Series(authoriser).set(pl.Series(by[rows] < 0), None),
+                "withdrawn": withdrawn,
+            }
+        ),
+    )
+
+
+def _reason_text(person: Ints, code: Ints, in_episode: np.ndarray, draws: Draws) -> pl.Series:
+    """The hash of each claim's reason: stock phrases, and a phrase of the person's own."""
+    own = draws.of_row(code, "own text") < np.where(in_episode, 0.65, 0.25)
+    stock = (REASON_TEXTS * draws.of_row(code, "stock text") ** 2).astype(np.int64)
+    number = np.where(own, OWN_TEXTS + person, stock)
+    hashed = (draws.of_row(number, "text hash") * 10**12).astype(np.int64)
+    return pl.Series(hashed + 10**12).cast(pl.String()).str.slice(1)
+
+
+def _authoriser(
+    person: Ints,
+    team: Ints,
+    day: Ints,
+    code: Ints,
+    episodes: Episodes,
+    people: People,
+    teams: Teams,
+    draws: Draws,
+) -> Ints:
+    """The line supervisor, a sergeant of the unit, or a sergeant the person always goes to; -1 not recorded."""
+    line = teams.supervisor_on(team, day)
+    n_teams = len(teams.role)
+    draw, pick = draws.of_row(code, "authoriser"), draws.of_row(code, "another sergeant")
+    in_unit = np.minimum(teams.unit[team] * 15 + (15 * pick).astype(np.int64), n_teams - 1)
+    other = teams.supervisor_on(in_unit, day)
+    favourite_team = (draws.of_row(person, "favourite sergeant") * n_teams).astype(np.int64)
+    favourite = teams.supervisor_on(favourite_team, day)
+    goes = np.where(episodes.during("T2", person, day), 0.55, 0.08)
+    by = np.select([draw < goes, draw < goes + (1 - goes) * 0.72], [favourite, line], other)
+    return np.where(draws.of_row(code, "no authoriser") < 0.03, -1, by)
