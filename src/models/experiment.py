@@ -1,0 +1,430 @@
+"""One study of a force: past lists by every method, and the model that would be used from now on.
+
+Scores of several folds are compared as log-odds above the base rate of what each was trained on: all
+models share parameters and none weights its classes, so the same evidence moves each by about the same
+amount, while the base rate, which drifts with how fast findings are made, is taken out. The published
+threshold is found on that scale over all test dates together and carried to the final model's own base
+rate. The spread of every fold on that scale is kept with the run, so that this can be checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+
+from features import lineage
+from features.build import FeatureSchema, FeatureTable, build
+from features.definition import ForceDefinition
+from features.errors import DataRefused, WrongUsage
+from features.events import Records
+from features.labels import labels
+from features.specs import Catalogue
+from models.backtest import KEYS, Backtest, Line, lines, performance
+from models.baselines import (
+    METHODS,
+    at_random,
+    complaint_count,
+    fit_logistic,
+    logistic_scores,
+    threshold_rule,
+)
+from models.booster import log_odds, matrix, probability, raw_scores, read_booster
+from models.explain import wordings
+from models.metrics import LiveCounts, wilson
+from models.ranker import Params, monotone_columns, train
+from models.splits import Fold, settled_as_ofs, temporal_folds
+from models.trained import Threshold, TrainedModel
+
+Progress = Callable[[str], None]
+OUTCOMES = ("confirmed", "wrong", "inconclusive", "open")
+
+
+class AcceptedRecords(Records, Protocol):
+    """Accepted rows that also say which days they cover."""
+
+    @property
+    def last_date(self) -> date: ...
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Study:
+    """What every fold of an experiment works on: features and dates, the same for each method.
+
+    Attributes:
+        table: features of the cohort on every date of the study.
+        folds: tests, and dates on which only reviews are replayed.
+        until: the final model may know what was found before this day.
+        final_as_ofs: dates settled by then.
+    """
+
+    force: ForceDefinition
+    accepted: AcceptedRecords
+    catalogue: Catalogue
+    table: FeatureTable
+    folds: tuple[Fold, ...]
+    replay_only: tuple[date, ...]
+    until: date
+    final_as_ofs: tuple[date, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Fitted:
+    """A model trained on some dates, and what they held."""
+
+    booster: str
+    rows: int
+    confirmed: int
+
+    @property
+    def base_rate(self) -> float:
+        return self.confirmed / self.rows
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Experiment:
+    """What was learnt, and what it would have meant for people.
+
+    Attributes:
+        backtest: every method's scores on the test dates. LightGBM's are log-odds above the base rate of
+            what each fold was trained on.
+        lines: counts at capacity by method, date and basis.
+        performance: rank measures with intervals (see `models.backtest.performance`).
+        live: review outcomes of the leads that were opened, if reviews were given.
+        spread: by test date, where LightGBM's scores lie: as_of, base_rate of the training dates, and
+            quantiles of log-odds above it.
+        model: trained on everything settled.
+    """
+
+    backtest: Backtest
+    lines: tuple[Line, ...]
+    performance: pl.DataFrame
+    live: LiveCounts | None
+    spread: pl.DataFrame
+    folds: tuple[Fold, ...]
+    model: TrainedModel
+    seed: int
+    draws: int
+
+    @cached_property
+    def counts(self) -> pl.DataFrame:
+        """Counts at capacity over all test dates, one row a method (see `models.compare`)."""
+        from models.compare import compare
+
+        return compare({"this run": self}, draws=self.draws, seed=self.seed).frame()
+
+    def summary(self) -> pl.DataFrame:
+        """AUC, precision and recall by test date and method, one row each, as the command line prints it."""
+        wanted = [
+            "auc",
+            *(
+                f"{what}_at_{end}"
+                for what in ("precision", "recall")
+                for end in ("1pc", "2pc", "5pc", "10pc")
+            ),
+        ]
+        return (
+            self.performance.filter(pl.col("measure").is_in(wanted))
+            .pivot("measure", index=["as_of", "method"], values="value")
+            .select("as_of", "method", *wanted)
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self.model.threshold.says}</p>{self.summary()._repr_html_()}"
+
+
+def run_experiment(
+    force: ForceDefinition,
+    accepted: AcceptedRecords,
+    *,
+    test_as_ofs: Sequence[date],
+    train_candidates: Sequence[date],
+    params: Params | None = None,
+    capacity: int = 0,
+    seed: int = 1,
+    catalogue: Catalogue | None = None,
+    planted: pl.DataFrame | None = None,
+    reviews: pl.DataFrame | None = None,
+    until: date | None = None,
+    min_lift: float = 3.0,
+    draws: int = 1000,
+    progress: Progress | None = None,
+) -> Experiment:
+    """Backtest every method, then train the model to be used.
+
+    Args:
+        test_as_ofs: dates on which lists are made; each model knows only what was settled by then.
+        train_candidates: dates that may be learnt from once settled; test dates that are settled are
+            learnt from too.
+        params: of the ranker; its seed is replaced by `seed`.
+        capacity: places a batch; 0 for one in a hundred and at least ten.
+        catalogue: the force's ordinary one where None. With a research idea the model is not promotable.
+        planted: person_key, as_of, planted (misconduct, innocent, lookalike), in a simulation.
+        reviews: person_key, as_of, outcome (confirmed, wrong, inconclusive, open) of earlier leads.
+        until: the final model may know what was found before this day; the day after the last record where
+            None.
+        min_lift: what multiple of the base rate the confirmed rate at the threshold must be.
+        draws: resamples behind each interval.
+
+    Raises:
+        WrongUsage: a test date before which nothing was settled, or too few draws.
+        DataRefused: nobody is confirmed among those to learn from, or reviews have an unknown outcome.
+    """
+    say = progress or (lambda _: None)
+    params = Params(**{**(params or Params()).to_dict(), "seed": seed})
+    _check_reviews(reviews)
+    study = prepare(
+        force,
+        accepted,
+        test_as_ofs=test_as_ofs,
+        train_candidates=train_candidates,
+        catalogue=catalogue,
+        reviews=reviews,
+        until=until,
+        progress=progress,
+    )
+    backtest, spread = run_backtest(study, params, capacity=capacity, planted=planted, progress=progress)
+    say(f"training on {len(study.final_as_ofs)} settled dates")
+    fitted = fit(study, study.final_as_ofs, seen_by=study.until, params=params)
+    threshold = find_threshold(backtest, base_rate=fitted.base_rate, min_lift=min_lift)
+    say("measuring")
+    return Experiment(
+        backtest=backtest,
+        lines=lines(backtest, reviews),
+        performance=performance(backtest, draws=draws, seed=seed),
+        live=None if reviews is None else live_counts(reviews),
+        spread=spread,
+        folds=study.folds,
+        model=_trained(study, fitted, threshold, params, capacity),
+        seed=seed,
+        draws=draws,
+    )
+
+
+def prepare(
+    force: ForceDefinition,
+    accepted: AcceptedRecords,
+    *,
+    test_as_ofs: Sequence[date],
+    train_candidates: Sequence[date],
+    catalogue: Catalogue | None = None,
+    reviews: pl.DataFrame | None = None,
+    until: date | None = None,
+    progress: Progress | None = None,
+) -> Study:
+    """Features on every date of a study, built once."""
+    outcome = force.outcome
+    wait = {"horizon_months": outcome.horizon_months, "settle_months": outcome.settle_months}
+    tests = set(test_as_ofs)
+    reviewed = set() if reviews is None else set(reviews["as_of"])
+    candidates = sorted({*train_candidates, *tests})
+    folds = temporal_folds(sorted(tests), candidates, **wait)
+    # A replay needs a model that knew only what was settled by then; dates too early for one are left out.
+    replay_only = [day for day in sorted(reviewed - tests) if settled_as_ofs(candidates, by=day, **wait)]
+    if replay_only:
+        folds += temporal_folds(replay_only, candidates, **wait)
+    until = until or accepted.last_date + timedelta(days=1)
+    final = settled_as_ofs(candidates, by=until, **wait)
+    if not final:
+        raise WrongUsage(
+            f"no as-of date was settled by {until}, so there is nothing to train on. Use a later `until`."
+        )
+    as_ofs = sorted({*final, *(day for fold in folds for day in (fold.test_as_of, *fold.train_as_ofs))})
+    catalogue = catalogue or force.catalogue.ordinary()
+    if progress:
+        progress(f"building features of {len(as_ofs)} dates")
+    return Study(
+        force=force,
+        accepted=accepted,
+        catalogue=catalogue,
+        table=build(force, accepted, as_ofs, catalogue=catalogue, progress=progress),
+        folds=folds,
+        replay_only=tuple(replay_only),
+        until=until,
+        final_as_ofs=final,
+    )
+
+
+def run_backtest(
+    study: Study,
+    params: Params,
+    *,
+    capacity: int,
+    planted: pl.DataFrame | None = None,
+    progress: Progress | None = None,
+) -> tuple[Backtest, pl.DataFrame]:
+    """Every method's scores on each test date, and where LightGBM's lie (see `Experiment.spread`)."""
+    parts, spreads = [], []
+    for fold in study.folds:
+        if progress:
+            progress(f"testing on {fold.test_as_of}, trained on {len(fold.train_as_ofs)} dates")
+        scores, base_rate = _score_fold(study, fold, params)
+        parts.append(scores)
+        spreads.append(_spread(fold.test_as_of, base_rate, scores["lightgbm"]))
+    scores = pl.concat(parts)
+    if planted is not None:
+        kinds = planted.select(*KEYS, "planted")
+        scores = scores.join(kinds, on=list(KEYS), how="left", maintain_order="left").with_columns(
+            pl.col("planted").fill_null("innocent")
+        )
+    backtest = Backtest(scores=scores, methods=METHODS, capacity=capacity, replay_only=study.replay_only)
+    return backtest, pl.concat(spreads)
+
+
+def _score_fold(study: Study, fold: Fold, params: Params) -> tuple[pl.DataFrame, float]:
+    schema, baselines = study.table.schema, study.force.baselines
+    known, confirmed = training_rows(study, fold.train_as_ofs, seen_by=fold.test_as_of)
+    learnt = matrix(known, schema)
+    fitted = _fit(learnt, confirmed, study, params)
+    people = study.table.frame.filter(pl.col("as_of") == fold.test_as_of)
+    features = matrix(people, schema)
+    logistic = fit_logistic(learnt, confirmed, schema)
+    raw = raw_scores(read_booster(fitted.booster, schema), features)
+    scores: Mapping[str, np.ndarray] = {
+        "lightgbm": raw - log_odds(fitted.base_rate),
+        "logistic": logistic_scores(logistic, features),
+        "complaint_count": complaint_count(people, baselines.complaint_count),
+        "threshold_rule": threshold_rule(people, baselines.threshold_rule),
+        "random": at_random(len(people)),
+    }
+    became = _released_labels(study, fold.test_as_of)
+    return (
+        people.select(KEYS)
+        .join(became, on=list(KEYS), how="left", maintain_order="left")
+        .with_columns(pl.Series(method, scores[method], dtype=pl.Float64) for method in METHODS),
+        fitted.base_rate,
+    )
+
+
+def _released_labels(study: Study, as_of: date) -> pl.DataFrame:
+    """What the whole extract says of a test date; settled only if its findings had time to be made in it."""
+    outcome = study.force.outcome
+    closed = (
+        study.accepted.scan(outcome.cases.table.name)
+        .select(pl.col(outcome.closed_at).cast(pl.Date).max())
+        .collect()
+        .item()
+    )
+    # Findings may come from a release long after the last event (Chicago), so the later of the two counts.
+    released = max(closed or study.accepted.last_date, study.accepted.last_date) + timedelta(days=1)
+    settled = settled_as_ofs(
+        [as_of], by=released, horizon_months=outcome.horizon_months, settle_months=outcome.settle_months
+    )
+    return labels(study.force, study.accepted, [as_of], seen_by=None).with_columns(
+        settled=pl.lit(bool(settled))
+    )
+
+
+def training_rows(study: Study, as_ofs: Sequence[date], *, seen_by: date) -> tuple[pl.DataFrame, np.ndarray]:
+    """Feature rows to learn from and 0 or 1 for each: settled people, nobody whose case is still open."""
+    known = labels(study.force, study.accepted, as_ofs, seen_by=datetime.combine(seen_by, time()))
+    usable = known.filter(pl.col("settled") & ~pl.col("pending")).select(*KEYS, "confirmed")
+    rows = study.table.frame.join(usable, on=list(KEYS), how="inner", maintain_order="left")
+    return rows.drop("confirmed"), rows["confirmed"].cast(pl.Int8).to_numpy()
+
+
+def fit(study: Study, as_ofs: Sequence[date], *, seen_by: date, params: Params) -> Fitted:
+    """A model of what was known by a day about some settled dates."""
+    rows, confirmed = training_rows(study, as_ofs, seen_by=seen_by)
+    return _fit(matrix(rows, study.table.schema), confirmed, study, params)
+
+
+def _fit(features: np.ndarray, confirmed: np.ndarray, study: Study, params: Params) -> Fitted:
+    rising = monotone_columns(study.catalogue)
+    booster = train(features, confirmed, study.table.schema, params, rising=rising)
+    return Fitted(booster=booster, rows=len(confirmed), confirmed=int(confirmed.sum()))
+
+
+def find_threshold(backtest: Backtest, *, base_rate: float, min_lift: float) -> Threshold:
+    """The lowest score at which, over all test dates, enough of those at or above it were confirmed.
+
+    Enough: `min_lift` times the base rate, and Wilson's lower bound above the base rate. Pending and
+    unsettled people are left out. It is set half-way to the next lower score, so that "above" and "at or
+    above" mean the same.
+
+    Args:
+        base_rate: of what the final model was trained on, to which the threshold is carried.
+    """
+    known = (
+        backtest.scores.filter(pl.col("as_of").is_in(backtest.test_as_ofs))
+        .filter(pl.col("confirmed") | (pl.col("settled") & ~pl.col("pending")))
+        .sort("lightgbm", descending=True)
+    )
+    scores, confirmed = known["lightgbm"].to_numpy(), known["confirmed"].to_numpy()
+    base = float(confirmed.mean()) if len(confirmed) else 0.0
+    listed, found = np.arange(1, len(scores) + 1), np.cumsum(confirmed)
+    last_of_tie = np.r_[scores[1:] != scores[:-1], True][: len(scores)]
+    lifted = last_of_tie & (found >= min_lift * base * listed) & (found > 0)
+    enough = [i for i in np.flatnonzero(lifted) if wilson(found[i], listed[i]).low > base]
+    if not enough:
+        return Threshold(
+            raw=np.inf, score=1.0, above_base=np.inf, min_lift=min_lift, base_rate=base, listed=0, confirmed=0
+        )
+    end = enough[-1]
+    lower = scores[end + 1] if end + 1 < len(scores) else scores[end] - 1.0
+    above_base = float((scores[end] + lower) / 2)
+    raw = above_base + log_odds(base_rate)
+    return Threshold(
+        raw=raw,
+        score=float(probability(np.array([raw]))[0]),
+        above_base=above_base,
+        min_lift=min_lift,
+        base_rate=base,
+        listed=int(listed[end]),
+        confirmed=int(found[end]),
+    )
+
+
+def live_counts(reviews: pl.DataFrame) -> LiveCounts:
+    """Review outcomes of the leads that were opened."""
+    return LiveCounts(
+        **{f"leads_{kind}": float((reviews["outcome"].fill_null("open") == kind).sum()) for kind in OUTCOMES}
+    )
+
+
+def _check_reviews(reviews: pl.DataFrame | None) -> None:
+    if reviews is None:
+        return
+    found = set(reviews["outcome"].drop_nulls())
+    if unknown := sorted(found - set(OUTCOMES)):
+        raise DataRefused(
+            f"reviews: expected outcomes {', '.join(OUTCOMES)}, found {', '.join(unknown)}. "
+            "A route (welfare, supervisor, prevention, assessment, no action) is not an outcome."
+        )
+
+
+def _spread(as_of: date, base_rate: float, above_base: pl.Series) -> pl.DataFrame:
+    quantiles = {f"q{round(1000 * q)}": above_base.quantile(q) for q in (0.5, 0.9, 0.95, 0.99, 0.999)}
+    return pl.DataFrame(
+        {"as_of": [as_of], "base_rate": [base_rate], **{name: [q] for name, q in quantiles.items()}}
+    )
+
+
+def _trained(
+    study: Study, fitted: Fitted, threshold: Threshold, params: Params, capacity: int
+) -> TrainedModel:
+    schema: FeatureSchema = study.table.schema
+    marks = lineage.marks_of_set(study.force, schema.names, study.catalogue)
+    return TrainedModel(
+        force=study.force.name,
+        booster=fitted.booster,
+        schema=schema,
+        words=wordings(study.catalogue, schema.names),
+        threshold=threshold,
+        capacity=capacity,
+        trained_as_ofs=study.final_as_ofs,
+        labels_seen_by=study.until,
+        horizon_months=study.force.outcome.horizon_months,
+        settle_months=study.force.outcome.settle_months,
+        rows=fitted.rows,
+        confirmed=fitted.confirmed,
+        params=params.to_dict(),
+        marks={str(mark): reasons for mark, reasons in marks.items()},
+        promotable=not any(idea.research for idea in study.catalogue.ideas),
+        fingerprints={**study.accepted.fingerprints, "features": study.table.fingerprint},
+    )

@@ -1,0 +1,254 @@
+"""Why a score is what it is, in the catalogue's words.
+
+Contributions are log-odds and add up to the raw score exactly. Features of one family say one thing
+several ways, so their contributions are summed before reasons are ranked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import polars as pl
+
+from features.build import FeatureSchema
+from features.describe import describe_term
+from features.specs import Aggregate, Catalogue, Change, Idea, Latest, Product, Ratio, Term
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
+
+# What contributions may differ from the raw score by: the noise of adding some hundred float64 numbers.
+ADDITIVE_WITHIN = 1e-9
+
+# When a feature's value shows that source rows stand behind it: when it is not zero, when there is one at
+# all, or never (a role, a length of service).
+Rests = Literal["nonzero", "present", "never"]
+Direction = Literal["for", "against"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wording:
+    """What a model must remember of the catalogue to say its reasons on its own.
+
+    `computed` is how the feature is made, in the words of `features.describe`: scoring refuses a catalogue
+    that makes it otherwise.
+    """
+
+    says: str
+    unit: str
+    family: str
+    window_days: int | None
+    typologies: tuple[str, ...]
+    innocent: tuple[str, ...]
+    rests: Rests
+    computed: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Wording:
+        return cls(
+            **{**stored, "typologies": tuple(stored["typologies"]), "innocent": tuple(stored["innocent"])}
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Contributions:
+    """Log-odds by person and feature, `[people, features]`, which with `base` add up to the raw score."""
+
+    by_feature: np.ndarray
+    base: float
+
+
+def wordings(catalogue: Catalogue, columns: Iterable[str]) -> dict[str, Wording]:
+    """The words of each feature column."""
+    return {column: _wording(catalogue.idea_of(column), column) for column in columns}
+
+
+def _wording(idea: Idea, column: str) -> Wording:
+    return Wording(
+        says=idea.says,
+        unit=idea.unit,
+        family=idea.family,
+        window_days=dict(zip(idea.columns, idea.windows, strict=False)).get(column),
+        typologies=idea.typologies,
+        innocent=idea.innocent,
+        # Context (exposure, role, service) says nothing about conduct, however many rows it is made of.
+        rests=_rests(idea.of) if idea.typologies else "never",
+        computed=describe_term(idea.of),
+    )
+
+
+def _rests(term: Term) -> Rests:
+    match term:
+        case Aggregate(how="count" | "sum") | Change():
+            return "nonzero"
+        case Aggregate():
+            return "present"
+        case Ratio(top=top, bottom=bottom):
+            # A rate of nothing rests on nothing, however long the time it is divided by.
+            return (
+                _rests(top) if _rests(top) != "never" else "present" if _rests(bottom) != "never" else "never"
+            )
+        case Product(left=left, right=right):
+            return "nonzero" if {_rests(left), _rests(right)} != {"never"} else "never"
+        case Latest():
+            return "never"
+
+
+def contributions(booster: Booster, features: np.ndarray, raw: np.ndarray) -> Contributions:
+    """Each feature's exact share of the raw scores.
+
+    Raises:
+        ArithmeticError: they do not add up to `raw`, so no reason may be given.
+    """
+    given = np.asarray(booster.predict(features, pred_contrib=True), dtype=np.float64)
+    found = Contributions(given[:, :-1], float(given[0, -1]) if len(given) else 0.0)
+    gap = np.abs(found.by_feature.sum(axis=1) + found.base - raw).max(initial=0.0)
+    if not gap <= ADDITIVE_WITHIN:
+        raise ArithmeticError(
+            f"contributions miss the raw score by {gap:.2e}, more than {ADDITIVE_WITHIN:.0e}"
+        )
+    return found
+
+
+def families(words: Mapping[str, Wording]) -> dict[str, list[int]]:
+    """The positions of each family's features, in the order in which the families first appear."""
+    positions: dict[str, list[int]] = {}
+    for position, wording in enumerate(words.values()):
+        positions.setdefault(wording.family, []).append(position)
+    return positions
+
+
+def by_family(by_feature: np.ndarray, words: Mapping[str, Wording]) -> np.ndarray:
+    """Contributions summed over each family, `[people, families]` in the order of `families`."""
+    return np.column_stack([by_feature[:, columns].sum(axis=1) for columns in families(words).values()])
+
+
+def rests_on_records(features: np.ndarray, words: Mapping[str, Wording]) -> np.ndarray:
+    """For each person and feature, whether source rows stand behind the value: bool `[people, features]`."""
+    known = ~np.isnan(features)
+    rests = [wording.rests for wording in words.values()]
+    present, nonzero = np.array([r == "present" for r in rests]), np.array([r == "nonzero" for r in rests])
+    return known & (present | (nonzero & (features != 0)))
+
+
+def reasons(
+    people: pl.DataFrame,
+    features: np.ndarray,
+    found: Contributions,
+    schema: FeatureSchema,
+    words: Mapping[str, Wording],
+    *,
+    top: int = 4,
+) -> pl.DataFrame:
+    """The strongest reasons for and against each person's score, strongest first.
+
+    Args:
+        people: `person_key`, `as_of`; one row a row of `features`.
+        top: how many reasons in each direction at most; a family that pulls the other way is no reason.
+
+    Returns:
+        One row a reason: person_key, as_of, direction (for, against), place (from 1), family,
+        contribution (the family's, log-odds), column (the feature that says it best), words, value (null
+        where unknown or a category), unit, window_days, typologies, rests_on_records.
+    """
+    records = rests_on_records(features, words)
+    chosen = [
+        _strongest(found.by_feature, records, words, direction, top) for direction in ("for", "against")
+    ]
+    rows = pl.concat(chosen)
+    person, column = rows["row"].to_numpy(), rows["feature"].to_numpy()
+    values = features[person, column]
+    names, as_of = list(words), people["as_of"]
+    texts = [
+        sentence(words[names[j]], schema.columns[j].categories, value, as_of[int(i)])
+        for i, j, value in zip(person, column, values, strict=True)
+    ]
+    is_number = np.array([spec.kind == "number" for spec in schema.columns])[column]
+    return (
+        pl.DataFrame(
+            {
+                "person_key": people["person_key"].gather(person),
+                "as_of": as_of.gather(person),
+                "direction": rows["direction"],
+                "place": rows["place"],
+                "family": [words[names[j]].family for j in column],
+                "contribution": rows["contribution"],
+                "column": [names[j] for j in column],
+                "words": texts,
+                "value": pl.Series(np.where(is_number, values, np.nan)).fill_nan(None),
+                "unit": [words[names[j]].unit for j in column],
+                "window_days": pl.Series([words[names[j]].window_days for j in column], dtype=pl.Int64),
+                "typologies": pl.Series(
+                    [list(words[names[j]].typologies) for j in column], dtype=pl.List(pl.String)
+                ),
+                "rests_on_records": rows["rests_on_records"],
+            }
+        )
+        .with_columns(row=pl.Series(person))
+        .sort("row", pl.col("contribution").abs(), descending=[False, True], maintain_order=True)
+        .drop("row")
+    )
+
+
+def _strongest(
+    by_feature: np.ndarray, records: np.ndarray, words: Mapping[str, Wording], direction: Direction, top: int
+) -> pl.DataFrame:
+    """The families that pull hardest in a direction, each with the feature that says it best."""
+    sign = 1.0 if direction == "for" else -1.0
+    groups = list(families(words).values())
+    pull = sign * by_family(by_feature, words)
+    order = np.argsort(-pull, axis=1, kind="stable")[:, :top]
+    person = np.repeat(np.arange(len(pull)), order.shape[1])
+    family, place = order.ravel(), np.tile(np.arange(1, order.shape[1] + 1), len(pull))
+    strength = pull[person, family]
+    spokesman = np.empty(pull.shape, dtype=np.int64)
+    rests = np.empty(pull.shape, dtype=bool)
+    for index, columns in enumerate(groups):
+        own = sign * by_feature[:, columns]
+        on_record = records[:, columns] & (own > 0)
+        rests[:, index] = on_record.any(axis=1)
+        # A feature that can be shown row by row speaks before one that cannot.
+        preferred = np.where(on_record | ~rests[:, [index]], own, -np.inf)
+        spokesman[:, index] = np.asarray(columns)[preferred.argmax(axis=1)]
+    pulls = strength > 0
+    return pl.DataFrame(
+        {
+            "row": person[pulls],
+            "direction": [direction] * int(pulls.sum()),
+            "place": place[pulls],
+            "contribution": sign * strength[pulls],
+            "feature": spokesman[person, family][pulls],
+            "rests_on_records": rests[person, family][pulls],
+        },
+        schema_overrides={"direction": pl.String},
+    )
+
+
+def sentence(wording: Wording, categories: Sequence[str] | None, value: float, as_of: object) -> str:
+    """One reason in words.
+
+    >>> words = Wording(says="complaints received", unit="complaints", family="complaints", window_days=365,
+    ...                 typologies=("C",), innocent=(), rests="nonzero", computed="")
+    >>> sentence(words, None, 3.0, "2024-01-01")
+    'complaints received in the 365 days before 2024-01-01: 3 complaints'
+    """
+    window = f" in the {wording.window_days} days before {as_of}" if wording.window_days else ""
+    return f"{wording.says}{window}: {_shown(wording, categories, value)}"
+
+
+def _shown(wording: Wording, categories: Sequence[str] | None, value: float) -> str:
+    if math.isnan(value):
+        return "not known" if wording.window_days is None else "nothing recorded"
+    if categories is not None:
+        return categories[int(value)]
+    if wording.unit == "share":
+        return f"{100 * value:.0f} %"
+    number = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
+    return number if wording.unit == "number" else f"{number} {wording.unit}"

@@ -1,0 +1,127 @@
+"""The LightGBM model: what it is allowed to be, and how it is trained.
+
+The same rows, parameters and seed give the same text. It is read and applied through `models.booster`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from features.build import FeatureSchema
+from features.errors import DataRefused
+from features.specs import Catalogue
+from models.booster import matrix, raw_scores, read_booster
+
+__all__ = ["Params", "matrix", "monotone_columns", "raw_scores", "read_booster", "train"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """How the trees are grown. The defaults are for some hundred confirmed cases, where small trees and
+    strong shrinkage win; the rounds are fixed, since stopping by a test date would be learning from it.
+
+    Attributes:
+        rounds: number of trees.
+        leaves: leaves of a tree.
+        learning_rate: share of each tree that is added.
+        least_rows: people in the smallest leaf.
+        l2: L2 penalty on leaf values.
+        feature_share, row_share: random shares of the features and rows that a tree may see.
+        monotone: hold the features that can only mean more concern to that direction.
+        seed: of every draw.
+        threads: number of threads; fixed, so that sums are added in the same order.
+    """
+
+    rounds: int = 300
+    leaves: int = 4
+    learning_rate: float = 0.05
+    least_rows: int = 40
+    l2: float = 50.0
+    feature_share: float = 0.2
+    row_share: float = 0.7
+    monotone: bool = True
+    seed: int = 1
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("rounds", "least_rows", "threads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.leaves < 2:
+            raise ValueError(f"a tree needs at least 2 leaves, not {self.leaves}")
+        for name in ("learning_rate", "feature_share", "row_share"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie in (0, 1], not {getattr(self, name)}")
+        if self.l2 < 0 or self.seed < 0:
+            raise ValueError("l2 and seed must not be negative")
+
+    def to_dict(self) -> dict[str, int | float | bool]:
+        return asdict(self)
+
+    def for_lightgbm(self) -> dict[str, object]:
+        return {
+            "objective": "binary",
+            "num_leaves": self.leaves,
+            "learning_rate": self.learning_rate,
+            "min_data_in_leaf": self.least_rows,
+            "min_sum_hessian_in_leaf": 1e-3,
+            "lambda_l2": self.l2,
+            "feature_fraction": self.feature_share,
+            "bagging_fraction": self.row_share,
+            "bagging_freq": 1,
+            "seed": self.seed,
+            "num_threads": self.threads,
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+        }
+
+
+def monotone_columns(catalogue: Catalogue) -> frozenset[str]:
+    """The feature columns of which a higher value can only ever mean more concern."""
+    return frozenset(column for idea in catalogue.ideas if idea.more_is_concern for column in idea.columns)
+
+
+def train(
+    features: np.ndarray,
+    confirmed: np.ndarray,
+    schema: FeatureSchema,
+    params: Params,
+    *,
+    rising: frozenset[str] = frozenset(),
+) -> str:
+    """A model of who is confirmed, as LightGBM text.
+
+    Args:
+        features: from `matrix`, one row a settled person and date.
+        confirmed: 0 or 1 each; pending people must not be among them.
+        rising: columns in which the score may only rise, if `params.monotone`.
+
+    Raises:
+        DataRefused: nobody, or everybody, is confirmed.
+    """
+    import lightgbm
+
+    n_confirmed = int(confirmed.sum())
+    if not 0 < n_confirmed < len(confirmed):
+        raise DataRefused(
+            f"a model needs confirmed and unconfirmed people to learn from; {n_confirmed} of {len(confirmed)} "
+            "are confirmed. Use an extract with more settled outcomes."
+        )
+    constraints: Mapping[str, object] = (
+        {"monotone_constraints": [int(name in rising) for name in schema.names]}
+        if params.monotone and rising
+        else {}
+    )
+    settings = {**params.for_lightgbm(), **constraints}
+    rows = lightgbm.Dataset(
+        features,
+        confirmed.astype(np.float64),
+        feature_name=list(schema.names),
+        categorical_feature=[i for i, column in enumerate(schema.columns) if column.kind == "category"],
+        params=settings,
+    )
+    return lightgbm.train(settings, rows, num_boost_round=params.rounds).model_to_string()

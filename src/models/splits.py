@@ -1,0 +1,91 @@
+"""Which dates a model may learn from, for each date it is tested on.
+
+A label asks about `[as_of, as_of + horizon)` and is settled `settle_months` later. A date trains a test
+only if it was settled by then: what is still open is unknown, not innocent, and a horizon that reaches
+past the test date would let the model see the future it is asked about.
+"""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from features.errors import WrongUsage
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One test date and the dates that were settled by then."""
+
+    test_as_of: date
+    train_as_ofs: tuple[date, ...]
+
+    def __post_init__(self) -> None:
+        if not self.train_as_ofs:
+            raise ValueError(f"the fold of {self.test_as_of} has no date to train on")
+        if late := [day for day in self.train_as_ofs if day >= self.test_as_of]:
+            raise ValueError(f"the fold of {self.test_as_of} trains on {late[0]}, which is not before it")
+
+
+def months_after(day: date, months: int) -> date:
+    """The same day so many months later, or the last day of a month that is too short.
+
+    >>> months_after(date(2024, 1, 31), 1)
+    datetime.date(2024, 2, 29)
+    """
+    years, month = divmod(day.month - 1 + months, 12)
+    year, month = day.year + years, month + 1
+    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+
+
+def settled_as_ofs(
+    candidates: Sequence[date], *, by: date, horizon_months: int, settle_months: int
+) -> tuple[date, ...]:
+    """The candidates whose labels are settled by a date, in order and once each.
+
+    >>> settled_as_ofs([date(2020, 1, 1), date(2021, 1, 1)], by=date(2022, 1, 1), horizon_months=12, settle_months=9)
+    (datetime.date(2020, 1, 1),)
+    """
+    return tuple(
+        day for day in sorted(set(candidates)) if months_after(day, horizon_months + settle_months) <= by
+    )
+
+
+def temporal_folds(
+    test_as_ofs: Sequence[date], train_candidates: Sequence[date], *, horizon_months: int, settle_months: int
+) -> tuple[Fold, ...]:
+    """A fold a test date, each trained on the candidates settled by then.
+
+    Raises:
+        WrongUsage: no test date is given, or nothing was settled by one of them.
+    """
+    if not test_as_ofs:
+        raise WrongUsage("no test date was given. Name at least one date to test the model on.")
+    folds = []
+    for test in sorted(set(test_as_ofs)):
+        settled = settled_as_ofs(
+            train_candidates, by=test, horizon_months=horizon_months, settle_months=settle_months
+        )
+        if not settled:
+            raise WrongUsage(_nothing_settled(test, train_candidates, horizon_months + settle_months))
+        folds.append(Fold(test, settled))
+    return tuple(folds)
+
+
+def _nothing_settled(test: date, candidates: Sequence[date], months: int) -> str:
+    found = (
+        f"the earliest date to train on is {min(candidates)}"
+        if candidates
+        else "there is no date to train on"
+    )
+    remedy = (
+        f"Test on {months_after(min(candidates), months)} or later"
+        if candidates
+        else "Give dates to train on"
+    )
+    return (
+        f"test date {test}: no outcome was settled by then. A label takes {months} months to settle "
+        f"(horizon and findings), and {found}. {remedy}, or use an extract that goes further back."
+    )
