@@ -1,0 +1,409 @@
+"""Expectations compiled to Polars: which rows of a table keep every rule, and which break which.
+
+A rule about one row becomes an expression; a rule about all rows (uniqueness) is brought back to the rows
+that break it. Tables are streamed: at no time are more than a few numbers a row in memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_
+from typing import Any, Literal
+
+import polars as pl
+
+from features.account import Check
+from features.sources import SOURCE_ROW, as_written
+from features.tables import POLARS_TYPES, Kind
+
+BROKEN = "broken_rules"
+EXAMPLES = 20  # as many as Great Expectations shows
+
+# The names by which Great Expectations knows the types on pandas, which has no dates of its own.
+TYPE_NAMES: Mapping[Kind, str] = {
+    "string": "str",
+    "integer": "int64",
+    "number": "float64",
+    "boolean": "bool",
+    "date": "datetime64[s]",
+    "datetime": "datetime64[us]",
+}
+KINDS: Mapping[str, Kind] = {name: kind for kind, name in TYPE_NAMES.items()}
+
+Kwargs = Mapping[str, Any]
+Shape = Literal["table", "row", "unique", "foreign"]
+Expressed = Callable[[Kwargs, pl.Schema], pl.Expr]
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """One expectation, ready to be applied.
+
+    Attributes:
+        name: what is true where it holds.
+        expectation: as it stands in the suite, parameters by name.
+        kwargs: its arguments, parameters filled in.
+        shape: about the `table` as a whole; about one `row`; `unique` over all rows; or `foreign`, left to
+            Great Expectations.
+    """
+
+    name: str
+    expectation: Mapping[str, Any]
+    kwargs: Kwargs
+    shape: Shape
+
+    @property
+    def kind(self) -> str:
+        return self.expectation["type"]
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the table cannot be used where the expectation fails."""
+        return self.expectation.get("severity", "critical") == "critical"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it reads; none for an expectation about the table as a whole."""
+        if self.shape == "table":
+            return ()
+        named = [self.kwargs.get(key) for key in ("column", "column_A", "column_B")]
+        return tuple(dict.fromkeys(one for one in (*named, *self.kwargs.get("column_list", ())) if one))
+
+    @property
+    def mostly(self) -> float:
+        return self.kwargs.get("mostly", 1.0)
+
+    def check(self, success: bool, **seen: Any) -> Check:
+        return Check(rule=self.name, expectation=self.expectation, success=success, **seen)
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """How one type of expectation becomes Polars.
+
+    `takes` are the arguments it understands, `can` whether it understands their values, `fits` whether it
+    understands the type of a column it reads; anything else is left to Great Expectations.
+    """
+
+    shape: Shape
+    takes: frozenset[str]
+    holds: Expressed
+    applies: Expressed
+    can: Callable[[Kwargs], bool] = lambda kwargs: True
+    fits: Callable[[pl.DataType], bool] = lambda dtype: True
+
+
+def _is_text(dtype: pl.DataType) -> bool:
+    return dtype == pl.String()
+
+
+def _is_number(dtype: pl.DataType) -> bool:
+    return dtype.is_numeric()
+
+
+def _is_ordered(dtype: pl.DataType) -> bool:
+    return dtype.is_numeric() or dtype.is_temporal() or dtype == pl.String()
+
+
+def _value_is_there(kwargs: Kwargs, schema: pl.Schema) -> pl.Expr:
+    return pl.col(kwargs["column"]).is_not_null()
+
+
+def _every_row(kwargs: Kwargs, schema: pl.Schema) -> pl.Expr:
+    return pl.lit(True)
+
+
+def _is_present(kwargs: Kwargs, schema: pl.Schema) -> pl.Expr:
+    there = _value_is_there(kwargs, schema)
+    written = as_written(kwargs["column"])
+    # A text that cannot be read is not an empty one; that it cannot be read is another rule's business.
+    return there | pl.col(written).is_not_null() if written in schema else there
+
+
+def _can_be_read(kwargs: Kwargs, schema: pl.Schema) -> pl.Expr:
+    written = as_written(kwargs["column"])
+    if written not in schema:
+        return pl.lit(True)
+    return pl.col(kwargs["column"]).is_not_null() | pl.col(written).is_null()
+
+
+def _is_in_set(kwargs: Kwargs, schema: pl.Schema) -> pl.Expr:
+    given, dtype = kwargs["value_set"], schema[kwargs["column"]]
+    values = given if isinstance(given, pl.Series) else pl.Series(given)
+    if values.is_empty() or not _comparable(values.dtype, dtype):
+        return pl.lit(False)
+    return pl.col(kwargs["column"]).is_in(values.implode())
+
+
+def _comparable(left: pl.DataType, right: pl.DataType) -> bool:
+    return left == right or (left.is_numeric() and right.is_numeric())
+
+
+def _is_between(kwargs: Kwargs, schema: pl.Schema) -> pl.Expr:
+    value = pl.col(kwargs["column"])
+    minimum, maximum = kwargs.get("min_value"), kwargs.get("max_value")
+    above = value > minimum if kwargs.get("strict_min") else value >= minimum
+    below = value < maximum if kwargs.get("strict_max") else value <= maximum
+    return reduce(and_, [side for limit, side in ((minimum, above), (maximum, below)) if limit is not None])
+
+
+def _has_plain_limits(kwargs: Kwargs) -> bool:
+    limits = [kwargs.get("min_value"), kwargs.get("max_value")]
+    numbers = [limit for limit in limits if limit is not None]
+    return bool(numbers) and all(isinstance(limit, int | float) for limit in numbers)
+
+
+def _matches(kwargs: Kwargs, schema: pl.Schema) -> pl.Expr:
+    return pl.col(kwargs["column"]).str.contains(_polars_pattern(kwargs["regex"]))
+
+
+# Pandas searches with RE2, whose digits, letters and blanks are those of ASCII; Polars' are those of Unicode.
+_ASCII_CLASSES = {r"\d": "[0-9]", r"\w": "[0-9A-Za-z_]", r"\s": r"[\t\n\f\r ]"}
+_PLAIN_PATTERN = re.compile(
+    r"""(?:\\[dws.\-/+*?()\[\]{}|^$] | \(\?: | \[\^?[A-Za-z0-9_\- ]+\] | [A-Za-z0-9_\-/ :;,@#&=<>!%"'~.^$|)+*] | \((?!\?)
+         | \?(?!P) | \{\d+(?:,\d*)?\} )*""",
+    re.VERBOSE,
+)
+
+
+def _is_plain_pattern(kwargs: Kwargs) -> bool:
+    """Whether a pattern uses only what every regular expression engine reads alike."""
+    return isinstance(kwargs["regex"], str) and _PLAIN_PATTERN.fullmatch(kwargs["regex"]) is not None
+
+
+def _polars_pattern(pattern: str) -> str:
+    return re.sub(r"\\.", lambda escape: _ASCII_CLASSES.get(escape.group(), escape.group()), pattern)
+
+
+def _is_not_below(kwargs: Kwargs, schema: pl.Schema) -> pl.Expr:
+    left, right = pl.col(kwargs["column_A"]), pl.col(kwargs["column_B"])
+    return left >= right if kwargs.get("or_equal") else left > right
+
+
+def _pair_is_there(kwargs: Kwargs, schema: pl.Schema) -> pl.Expr:
+    return pl.col(kwargs["column_A"]).is_not_null() & pl.col(kwargs["column_B"]).is_not_null()
+
+
+def _compound_is_there(kwargs: Kwargs, schema: pl.Schema) -> pl.Expr:
+    there = [pl.col(column).is_not_null() for column in kwargs["column_list"]]
+    match kwargs.get("ignore_row_if", "all_values_are_missing"):
+        case "all_values_are_missing":
+            return pl.any_horizontal(there)
+        case "any_value_is_missing":
+            return pl.all_horizontal(there)
+        case _:
+            return pl.lit(True)
+
+
+def _is_plain_set(kwargs: Kwargs) -> bool:
+    values = kwargs["value_set"]
+    if isinstance(values, pl.Series):
+        return True
+    return isinstance(values, list) and (
+        all(isinstance(value, str) for value in values)
+        or all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    )
+
+
+_COLUMN = frozenset({"column", "mostly"})
+COMPILERS: Mapping[str, Compiler] = {
+    "expect_table_columns_to_match_set": Compiler(
+        "table", frozenset({"column_set", "exact_match"}), _every_row, _every_row
+    ),
+    "expect_table_row_count_to_be_between": Compiler(
+        "table", frozenset({"min_value", "max_value"}), _every_row, _every_row
+    ),
+    "expect_column_to_exist": Compiler("table", frozenset({"column"}), _every_row, _every_row),
+    "expect_column_values_to_be_of_type": Compiler(
+        "row",
+        frozenset({"column", "type_"}),
+        _can_be_read,
+        _every_row,
+        can=lambda kwargs: kwargs["type_"] in KINDS,
+    ),
+    "expect_column_values_to_not_be_null": Compiler("row", _COLUMN, _is_present, _every_row),
+    "expect_column_values_to_be_unique": Compiler("unique", _COLUMN, _every_row, _value_is_there),
+    "expect_compound_columns_to_be_unique": Compiler(
+        "unique", frozenset({"column_list", "ignore_row_if", "mostly"}), _every_row, _compound_is_there
+    ),
+    "expect_column_values_to_be_in_set": Compiler(
+        "row",
+        _COLUMN | {"value_set"},
+        _is_in_set,
+        _value_is_there,
+        can=_is_plain_set,
+        fits=lambda dtype: _is_text(dtype) or _is_number(dtype),
+    ),
+    "expect_column_values_to_be_between": Compiler(
+        "row",
+        _COLUMN | {"min_value", "max_value", "strict_min", "strict_max"},
+        _is_between,
+        _value_is_there,
+        can=_has_plain_limits,
+        fits=_is_number,
+    ),
+    "expect_column_values_to_match_regex": Compiler(
+        "row", _COLUMN | {"regex"}, _matches, _value_is_there, can=_is_plain_pattern, fits=_is_text
+    ),
+    "expect_column_pair_values_a_to_be_greater_than_b": Compiler(
+        "row",
+        frozenset({"column_A", "column_B", "or_equal", "ignore_row_if", "mostly"}),
+        _is_not_below,
+        _pair_is_there,
+        can=lambda kwargs: kwargs.get("ignore_row_if") == "either_value_is_missing",
+        fits=_is_ordered,
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Applied:
+    """Rules brought to one table: what could only be known from all its rows is known.
+
+    `frame` has a `source_row`; `not_read` are columns of the source that it leaves out; `failing` are the
+    rows that break each rule that is not about one row alone.
+    """
+
+    rules: tuple[Rule, ...]
+    frame: pl.LazyFrame
+    schema: pl.Schema
+    not_read: tuple[str, ...]
+    failing: Mapping[str, pl.Series]
+    by_great_expectations: Mapping[str, Check]
+
+    def _row_rules(self) -> list[tuple[str, pl.Expr]]:
+        return [
+            (rule.name, holds)
+            for rule in self.rules
+            if rule.shape != "table" and (holds := self._holds(rule)) is not None
+        ]
+
+    def _holds(self, rule: Rule) -> pl.Expr | None:
+        """An expression that is false where the rule is broken and never null; None where no row breaks it."""
+        if rule.name in self.failing:
+            failing = self.failing[rule.name]
+            return None if failing.is_empty() else ~pl.col(SOURCE_ROW).is_in(failing.implode())
+        if rule.shape != "row" or self._is_about_the_stored_type(rule):
+            return None
+        compiler = COMPILERS[rule.kind]
+        holds = compiler.holds(rule.kwargs, self.schema)
+        return holds.fill_null(False) | ~compiler.applies(rule.kwargs, self.schema)
+
+    def _is_about_the_stored_type(self, rule: Rule) -> bool:
+        """Whether a rule asks for a type of a source that has types, where all rows have the one type."""
+        of_type = rule.kind == "expect_column_values_to_be_of_type"
+        return of_type and as_written(rule.columns[0]) not in self.schema
+
+    @property
+    def accepted(self) -> pl.LazyFrame:
+        """The rows that break no rule."""
+        holds = [holds for _, holds in self._row_rules()]
+        return self.frame.filter(pl.all_horizontal(holds)) if holds else self.frame
+
+    @property
+    def quarantined(self) -> pl.LazyFrame:
+        """The rows that break a rule, with every rule they break in `broken_rules`."""
+        rules = self._row_rules()
+        if not rules:
+            return self.frame.clear().with_columns(pl.lit(None, pl.List(pl.String())).alias(BROKEN))
+        broken = [pl.when(~holds).then(pl.lit(name)) for name, holds in rules]
+        return self.frame.filter(~pl.all_horizontal([holds for _, holds in rules])).with_columns(
+            pl.concat_list(broken).list.drop_nulls().alias(BROKEN)
+        )
+
+    def checks(self, quarantined: pl.DataFrame | pl.LazyFrame) -> tuple[Check, ...]:
+        """The outcome of every expectation, given the rows that were set aside."""
+        aside = quarantined.lazy()
+        counted = [rule for rule in self.rules if rule.shape in ("row", "unique")]
+        sizes = (
+            self.frame.select(
+                pl.len().alias("elements"),
+                *(self._applies(rule).sum().alias(f"applies to {i}") for i, rule in enumerate(counted)),
+            )
+            .collect(engine="streaming")
+            .row(0, named=True)
+        )
+        applies = {rule.name: sizes[f"applies to {i}"] for i, rule in enumerate(counted)}
+        broken = dict(
+            aside.select(pl.col(BROKEN).explode(empty_as_null=False))
+            .group_by(BROKEN)
+            .len()
+            .collect()
+            .iter_rows()
+        )
+        return tuple(
+            self._check(rule, sizes["elements"], applies.get(rule.name, 0), broken.get(rule.name, 0), aside)
+            for rule in self.rules
+        )
+
+    def _applies(self, rule: Rule) -> pl.Expr:
+        # With the row number, because a literal alone has one row, whatever the frame has.
+        return COMPILERS[rule.kind].applies(rule.kwargs, self.schema) & pl.col(SOURCE_ROW).is_not_null()
+
+    def _check(self, rule: Rule, elements: int, applies: int, broken: int, aside: pl.LazyFrame) -> Check:
+        match rule.shape:
+            case "table":
+                return _table_check(rule, {*self.schema, *self.not_read}, elements)
+            case "foreign":
+                return self.by_great_expectations[rule.name]
+        if self._is_about_the_stored_type(rule):
+            dtype = self.schema[rule.columns[0]]
+            return rule.check(dtype == POLARS_TYPES[KINDS[rule.kwargs["type_"]]], observed=str(dtype))
+        return rule.check(
+            # As Great Expectations has it: where the rule applies to no row, it holds.
+            applies == 0 or (applies - broken) / applies >= rule.mostly,
+            elements=elements,
+            missing=elements - applies,
+            unexpected=broken,
+            examples=_examples(rule, broken, aside),
+        )
+
+
+def sharing_values(frame: pl.LazyFrame, columns: Sequence[str]) -> pl.Series:
+    """The `source_row` of every row that shares its values in `columns` with another; nulls are alike.
+
+    Only 16 bytes a row are held: rows whose hashes meet are found first, then compared in full.
+    """
+    hashed = frame.select(SOURCE_ROW, pl.struct(columns).hash().alias("hash")).collect(engine="streaming")
+    ordered = hashed["hash"].sort()
+    meeting = ordered.filter(ordered == ordered.shift()).unique()
+    if meeting.is_empty():
+        return pl.Series(SOURCE_ROW, [], pl.Int64())
+    candidates = hashed.filter(pl.col("hash").is_in(meeting.implode()))[SOURCE_ROW]
+    alike = frame.filter(pl.col(SOURCE_ROW).is_in(candidates.implode())).select(SOURCE_ROW, *columns)
+    return alike.collect(engine="streaming").filter(pl.struct(columns).is_duplicated())[SOURCE_ROW]
+
+
+def _table_check(rule: Rule, columns: Set[str], rows: int) -> Check:
+    kwargs, present = rule.kwargs, columns - {SOURCE_ROW, *map(as_written, columns)}
+    match rule.kind:
+        case "expect_table_row_count_to_be_between":
+            low, high = kwargs.get("min_value"), kwargs.get("max_value")
+            success = (low is None or rows >= low) and (high is None or rows <= high)
+            return rule.check(success, observed=rows)
+        case "expect_column_to_exist":
+            return rule.check(kwargs["column"] in present)
+        case _:
+            asked = set(kwargs["column_set"] or ())
+            success = asked == present if kwargs.get("exact_match", True) else asked <= present
+            return rule.check(success, observed=sorted(present))
+
+
+def _examples(rule: Rule, broken: int, aside: pl.LazyFrame) -> tuple[tuple[int, str], ...]:
+    if broken == 0:
+        return ()
+    shown = [as_written(c) if as_written(c) in aside.collect_schema() else c for c in rule.columns]
+    rows = (
+        aside.filter(pl.col(BROKEN).list.contains(rule.name))
+        .sort(SOURCE_ROW)
+        .head(EXAMPLES)
+        .select(SOURCE_ROW, *shown)
+        .collect()
+    )
+    return tuple(
+        (row, ", ".join("empty" if v is None else str(v) for v in values))
+        for row, *values in rows.iter_rows()
+    )
