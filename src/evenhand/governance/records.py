@@ -37,6 +37,7 @@ def _said(value: Any) -> Any:
 
 Text = Annotated[str | None, BeforeValidator(_said)]
 Day = Annotated[date | None, BeforeValidator(_said)]
+Law = Annotated[Regime | None, BeforeValidator(_said)]
 
 
 class Section(BaseModel):
@@ -82,9 +83,7 @@ class Records(Section):
     origin: str = Field(default="governance.toml", exclude=True)
     demo: bool = Field(default=False, description="true only for records made up for a demonstration")
     purpose: Text = Field(default=None, description="what the scores are for, in a sentence")
-    regime: Annotated[Regime | None, BeforeValidator(_said)] = Field(
-        None, description="UKGDPR (employment) or LED (law enforcement)"
-    )
+    regime: Law = Field(default=None, description="UKGDPR (employment) or LED (law enforcement)")
     owner: Text = Field(default=None, description="the role that owns the tool")
     senior_responsible_owner: Text = Field(default=None, description="the role that answers for it")
     lawful_basis: Text = Field(default=None, description="the lawful basis of the processing")
