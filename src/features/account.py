@@ -16,7 +16,7 @@ import polars as pl
 from features.errors import DataRefused
 
 REFUSALS_SHOWN = 3  # three of them and the closing lines fit a screen of 24 lines
-LINE = 110
+LINE = 160
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,16 +35,22 @@ class Refusal:
     row: int | None = None
 
     def __str__(self) -> str:
-        labelled = {
-            "file": self.file,
-            "column": self.column or "(the table as a whole)",
-            "row": str(self.row) if self.row is not None else "(every row)",
-            "expected": self.expected,
-            "found": self.found,
-            "do next": self.remedy,
-        }
-        lines = [f"  {label:<9} {textwrap.shorten(text, LINE)}" for label, text in labelled.items()]
-        return "\n".join([f"{self.table} cannot be used.", *lines])
+        return _labelled(
+            f"{self.table} cannot be used.",
+            {
+                "file": self.file,
+                "column": self.column or "(the table as a whole)",
+                "row": str(self.row) if self.row is not None else "(every row)",
+                "expected": self.expected,
+                "found": self.found,
+                "do next": self.remedy,
+            },
+        )
+
+
+def _labelled(head: str, labelled: Mapping[str, str]) -> str:
+    lines = [f"  {label:<9} {textwrap.shorten(text, LINE)}" for label, text in labelled.items()]
+    return "\n".join([head, *lines])
 
 
 def refused(refusals: Sequence[Refusal | str]) -> str:
@@ -80,13 +86,27 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A row that was set aside: where it stands and what broke."""
+    """A row that was set aside: where it stands, what broke, and what to do next."""
 
     file: str
     row: int
     column: str
     rule: str
     value: str
+    expected: str
+
+    def __str__(self) -> str:
+        return _labelled(
+            f"A row was set aside: {self.rule} does not hold.",
+            {
+                "file": self.file,
+                "column": self.column,
+                "row": str(self.row),
+                "expected": self.expected,
+                "found": self.value,
+                "do next": "mend the row in its source system and export again; the other rows go on",
+            },
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -298,6 +298,19 @@ class Applied:
         return of_type and as_written(rule.columns[0]) not in self.schema
 
     @property
+    def refusing(self) -> frozenset[str]:
+        """The rules for which the whole table is refused where they fail.
+
+        A text that cannot be read as its type is a bad row; only a source with types can have a wrong one.
+        """
+        return frozenset(
+            rule.name
+            for rule in self.rules
+            if rule.refuses
+            and (rule.kind != "expect_column_values_to_be_of_type" or self._is_about_the_stored_type(rule))
+        )
+
+    @property
     def accepted(self) -> pl.LazyFrame:
         """The rows that break no rule."""
         holds = [holds for _, holds in self._row_rules()]
