@@ -19,7 +19,7 @@ import polars as pl
 from features import lineage
 from features.definition import ForceDefinition
 from features.describe import describe_term
-from features.engine import Block, Progress, prepare
+from features.engine import Engine, Progress, prepare
 from features.events import Records
 from features.labels import cohort
 from features.specs import Catalogue, Idea, Latest
@@ -180,108 +180,79 @@ def build(
     lineage.check(Catalogue(ideas))
     dates = checked_as_ofs(as_ofs)
     rows = _cohort_rows(force, accepted, dates, people, rows_known_from)
-    everyone = rows.select("person_key").unique().sort("person_key")
-    if rows_known_from is not None:
-        everyone = everyone.join(
-            rows_known_from.select("person_key", "known_from"),
-            on="person_key",
-            how="left",
-            maintain_order="left",
-        )
+    everyone = _everyone(rows, rows_known_from)
     engine = prepare(accepted, ideas, everyone, dates, progress)
-    place = _places(rows, everyone, dates)
-    numbers = {
-        column: np.full(len(rows), np.nan)
-        for idea in ideas
-        for column in idea.columns
-        if not _is_category(idea)
-    }
-    words = {idea.name: [] for idea in ideas if _is_category(idea)}
-    for block in engine.blocks():
-        _fill(block, ideas, place, numbers, words)
-    columns, schema_columns = [], []
-    for idea in ideas:
-        for name in idea.columns:
-            if _is_category(idea):
-                column, values = _coded(idea, words[name], schema, len(rows))
-            else:
-                column, values = (
-                    FeatureColumn(name, "number", None, idea.name),
-                    pl.Series(name, numbers[name]).fill_nan(None),
-                )
-            schema_columns.append(column)
-            columns.append(values)
-    found = FeatureSchema(tuple(schema_columns))
-    keys = rows.select("person_key", "as_of")
+    values = _values(engine, ideas, _Places.of(rows, everyone, dates))
+    columns = [_column(idea, name, values[name], schema) for idea in ideas for name in idea.columns]
+    found = FeatureSchema(tuple(column for column, _ in columns))
     return FeatureTable(
-        frame=keys.hstack(columns),
+        frame=rows.select("person_key", "as_of").hstack([series for _, series in columns]),
         schema=found,
         descriptors=rows,
         fingerprint=_fingerprint(found, ideas, accepted.fingerprints, dates, everyone),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class _Places:
-    """Which person and date each row of the table is, in order of person."""
+    """Which person and date (by index) each row of the table is, in order of person.
 
-    row: np.ndarray
+    `back` puts values in that order into the order of the table again.
+    """
+
     person: np.ndarray
     date: np.ndarray
+    back: np.ndarray
 
-    def of_people(self, low: int, high: int) -> _Places:
+    @classmethod
+    def of(cls, rows: pl.DataFrame, everyone: pl.DataFrame, dates: Sequence[date]) -> _Places:
+        numbered = everyone.select("person_key").with_row_index("person")
+        placed = rows.join(numbered, on="person_key", how="left", maintain_order="left")
+        person = placed["person"].to_numpy().astype(np.int64)
+        at = np.searchsorted(np.array(dates, dtype="datetime64[D]"), rows["as_of"].to_numpy())
+        order = np.argsort(person, kind="stable")
+        return cls(person[order], at[order], np.argsort(order))
+
+    def of_people(self, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
+        """Person, counted from `low`, and date of the rows of people `low` to `high - 1`."""
         block = slice(*np.searchsorted(self.person, [low, high]))
-        return _Places(self.row[block], self.person[block] - low, self.date[block])
+        return self.person[block] - low, self.date[block]
 
 
-def _places(rows: pl.DataFrame, everyone: pl.DataFrame, dates: Sequence[date]) -> _Places:
-    numbered = everyone.select("person_key").with_row_index("person")
-    person = rows.join(numbered, on="person_key", how="left", maintain_order="left")["person"].to_numpy()
-    order = np.argsort(person, kind="stable")
-    at = np.searchsorted(np.array(dates, dtype="datetime64[D]"), rows["as_of"].to_numpy())
-    return _Places(order, person[order].astype(np.int64), at[order])
+def _values(engine: Engine, ideas: Sequence[Idea], places: _Places) -> dict[str, pl.Series]:
+    """The values of every column in the order of the table: numbers with NaN, categories as words."""
+    parts: dict[str, list[pl.Series]] = {name: [] for idea in ideas for name in idea.columns}
+    for block in engine.blocks():
+        person, at = places.of_people(block.low, block.high)
+        for idea in ideas:
+            for name, window in zip(idea.columns, idea.windows or (0,), strict=True):
+                if isinstance(idea.of, Latest) and idea.of.how == "category":
+                    values = block.latest(idea.of).cast(pl.String).gather(person * len(engine.as_ofs) + at)
+                else:
+                    values = pl.Series(block.numbers(idea.of, window)[person, at])
+                parts[name].append(values)
+    return {name: pl.concat(values).gather(places.back) for name, values in parts.items()}
 
 
-def _fill(
-    block: Block,
-    ideas: Sequence[Idea],
-    places: _Places,
-    numbers: Mapping[str, np.ndarray],
-    words: Mapping[str, list[tuple[np.ndarray, pl.Series]]],
-) -> None:
-    """Write a block of people into the columns, in place."""
-    here = places.of_people(block.low, block.high)
-    for idea in ideas:
-        if isinstance(idea.of, Latest) and idea.of.how == "category":
-            n_dates = len(block.engine.as_ofs)
-            words[idea.name].append(
-                (here.row, block.latest(idea.of).gather(here.person * n_dates + here.date))
-            )
-            continue
-        for name, window in zip(idea.columns, idea.windows or (0,), strict=True):
-            numbers[name][here.row] = block.numbers(idea.of, window)[here.person, here.date]
-
-
-def _is_category(idea: Idea) -> bool:
-    return isinstance(idea.of, Latest) and idea.of.how == "category"
-
-
-def _coded(
-    idea: Idea, words: Sequence[tuple[np.ndarray, pl.Series]], schema: FeatureSchema | None, n_rows: int
+def _column(
+    idea: Idea, name: str, values: pl.Series, schema: FeatureSchema | None
 ) -> tuple[FeatureColumn, pl.Series]:
-    """A category as the positions of its values in the stored list."""
-    found = (
-        pl.concat([values.cast(pl.String) for _, values in words])
-        if words
-        else pl.Series([], dtype=pl.String)
-    )
-    stored = schema.categories_of(idea.name) if schema is not None else None
-    categories = stored if stored is not None else tuple(found.drop_nulls().unique().sort())
-    codes = np.full(n_rows, UNKNOWN, dtype=np.int32)
-    if words:
-        coded = found.cast(pl.Enum(categories), strict=False).to_physical().cast(pl.Int32).fill_null(UNKNOWN)
-        codes[np.concatenate([row for row, _ in words])] = coded.to_numpy()
-    return FeatureColumn(idea.name, "category", categories, idea.name), pl.Series(idea.name, codes)
+    """What a column is, and its values as a model reads them."""
+    if values.dtype != pl.String:
+        return FeatureColumn(name, "number", None, idea.name), values.alias(name).fill_nan(None)
+    stored = schema.categories_of(name) if schema is not None else None
+    categories = stored if stored is not None else tuple(values.drop_nulls().unique().sort())
+    codes = values.cast(pl.Enum(categories), strict=False).to_physical().cast(pl.Int32).fill_null(UNKNOWN)
+    return FeatureColumn(name, "category", categories, idea.name), codes.alias(name)
+
+
+def _everyone(rows: pl.DataFrame, rows_known_from: pl.DataFrame | None) -> pl.DataFrame:
+    """The people of a table, each once, with `known_from` where only later rows count."""
+    everyone = rows.select("person_key").unique().sort("person_key")
+    if rows_known_from is None:
+        return everyone
+    known_from = rows_known_from.select("person_key", pl.col("known_from").cast(pl.Datetime("us")))
+    return everyone.join(known_from, on="person_key", how="left", validate="1:1", maintain_order="left")
 
 
 def _cohort_rows(

@@ -47,8 +47,8 @@ class Engine:
     names: Mapping[int, str]
 
     def blocks(self) -> Iterator[Block]:
-        """The people in order, some thousands at a time."""
-        for low in range(0, self.n_people, PEOPLE_IN_BLOCK):
+        """The people in order, some thousands at a time; one empty block where there is nobody."""
+        for low in range(0, max(self.n_people, 1), PEOPLE_IN_BLOCK):
             yield Block(self, low, min(low + PEOPLE_IN_BLOCK, self.n_people))
 
 
@@ -132,8 +132,11 @@ class Block:
             raise ValueError(f"a category of {latest.events.name!r} is no number to calculate with")
         if latest.how == "days_since":
             then = values.cast(pl.Date).cast(pl.Int32).cast(pl.Float64)
-            return self.engine.as_ofs - _dense(then, self.n_people)
-        return _dense(values.cast(pl.Float64).fill_nan(None), self.n_people)
+            return self.engine.as_ofs - self._dense(then)
+        return self._dense(values.cast(pl.Float64).fill_nan(None))
+
+    def _dense(self, values: pl.Series) -> np.ndarray:
+        return values.to_numpy().astype(np.float64).reshape(self.n_people, len(self.engine.as_ofs))
 
     def latest(self, latest: Latest) -> pl.Series:
         """The values of a register as they are, person by person and within a person date by date."""
@@ -324,10 +327,6 @@ def _register(
         placed, Timeline.of(as_ofs, ()), {"rank": Partial(pl.col("rank"), "max")}, ever=True
     )
     return Register(cells, ranked["latest"], keys)
-
-
-def _dense(values: pl.Series, n_people: int) -> np.ndarray:
-    return values.to_numpy().astype(np.float64).reshape(n_people, -1)
 
 
 def _positions(values: pl.Series, keys: pl.Series) -> np.ndarray:
