@@ -71,14 +71,12 @@ class Cases:
 
 
 def planted(
-    people: People, teams: Teams, calendar: Calendar, parameters: Parameters, draws: Draws, *, null: bool
+    people: People, teams: Teams, calendar: Calendar, parameters: Parameters, draws: Draws
 ) -> tuple[Episodes, Floats]:
     """The episodes, and each person's frailty (mean 1), which many faults share."""
     n = len(people)
     spread = parameters["frailty_spread"]
     frailty = np.exp(spread * draws.stream("frailty").standard_normal(n) - spread**2 / 2)
-    if null:
-        frailty = np.ones(n)
     starts, ends = np.full((3, n), NEVER), np.full((3, n), NEVER)
     serious = np.zeros((3, n), bool)
     times = np.zeros((3, n))
@@ -86,8 +84,7 @@ def planted(
     for row, typology in enumerate(TYPOLOGIES):
         rng = draws.stream(f"episodes {typology}")
         rate = parameters[f"{typology.lower()}_episodes_per_year"] * frailty * years
-        able = np.ones(n, bool) if null else _able(typology, people, teams)
-        has = (rng.random(n) < 1 - np.exp(-rate)) & able
+        has = (rng.random(n) < 1 - np.exp(-rate)) & _able(typology, people, teams)
         begin = rng.integers(EARLIEST, calendar.days, n)
         length = rng.integers(9 * 30, 30 * 30, n)
         starts[row] = np.where(has, begin, NEVER)
@@ -95,9 +92,8 @@ def planted(
         serious[row] = rng.random(n) < parameters["serious_share"]
         mild = parameters[f"{typology.lower()}_mild_times"] * np.exp(0.25 * rng.standard_normal(n))
         strength = np.where(serious[row], mild * parameters["serious_over_mild"], mild)
-        times[row] = 0.0 if null else strength - 1
-    if not null:
-        _add_companions(starts, ends, people, teams, parameters, draws.stream("companions"))
+        times[row] = strength - 1
+    _add_companions(starts, ends, people, teams, parameters, draws.stream("companions"))
     starts = np.where(starts < NEVER, np.maximum(starts, people.begins), NEVER)
     ends = np.where(ends < NEVER, np.minimum(ends, people.ends), NEVER)
     real = (starts < ends) & (ends > 0) & (starts < calendar.days)
@@ -142,32 +138,83 @@ def noticed(
     *,
     null: bool,
 ) -> tuple[People, Episodes, Cases]:
-    """The cases, the episodes cut short when a case is opened, and the people some of whom are dismissed."""
-    cases = [
-        *(
-            _cases_of_episodes(row, people, teams, episodes, calendar, parameters, draws, null=null)
-            for row in range(3)
-        ),
-        _other_cases("other", people, teams, frailty, calendar, parameters, draws, null=null),
-        _other_cases("unfounded", people, teams, frailty, calendar, parameters, draws, null=null),
+    """The people some of whom are dismissed, the episodes cut short when a case is opened, and the cases.
+
+    In a null force every episode and every case falls on somebody else in service, drawn evenly, and leaves
+    no trace in behaviour: as many findings as ever, and nothing to be seen in anybody's records.
+    """
+    of_episodes = [
+        _cases_of_episodes(row, people, teams, episodes, calendar, parameters, draws) for row in range(3)
     ]
+    other = [
+        _other_cases(kind, people, teams, frailty, calendar, parameters, draws)
+        for kind in ("other", "unfounded")
+    ]
+    if null:
+        episodes, of_episodes = _on_somebody_else(episodes, of_episodes, people, draws)
+        other = [_spread_evenly(cases, people, draws.stream(f"null {k}")) for k, cases in enumerate(other)]
     ends = episodes.ends.copy()
-    for row in range(3):
-        np.minimum.at(ends[row], cases[row].person, np.maximum(cases[row].opened, cases[row].happened + 1))
-    every = _joined(cases)
-    every = _left_open(every, people, parameters, draws)
+    for row, cases in enumerate(of_episodes):
+        np.minimum.at(ends[row], cases.person, np.maximum(cases.opened, cases.happened + 1))
+    every = _left_open(_joined([*of_episodes, *other]), people, parameters, draws)
     gone = (every.finding == 4) & (draws.stream("dismissals").random(len(every.person)) < 0.6)
     leaves = people.ends.copy()
     np.minimum.at(leaves, every.person[gone], every.found[gone])
-    dismissed = leaves < people.ends
     ends = np.where(ends < NEVER, np.minimum(ends, leaves), NEVER)
-    ends = np.where(ends > episodes.starts, ends, np.minimum(episodes.starts + 1, NEVER))
-    remains = every.happened < leaves[every.person]
+    remains = (episodes.starts < ends) & (ends > 0)
     return (
-        replace(people, ends=leaves, dismissed=dismissed),
-        replace(episodes, ends=ends),
-        _taken(every, remains),
+        replace(people, ends=leaves, dismissed=leaves < people.ends),
+        replace(
+            episodes,
+            starts=np.where(remains, episodes.starts, NEVER),
+            ends=np.where(remains, ends, NEVER),
+            serious=episodes.serious & remains,
+        ),
+        _taken(every, every.happened < leaves[every.person]),
     )
+
+
+def _on_somebody_else(
+    episodes: Episodes, cases: list[Cases], people: People, draws: Draws
+) -> tuple[Episodes, list[Cases]]:
+    """Each episode, and the case that notices it, moved to a person drawn evenly from those in service then."""
+    starts, ends = np.full_like(episodes.starts, NEVER), np.full_like(episodes.ends, NEVER)
+    serious = np.zeros_like(episodes.serious)
+    moved = []
+    for row, typology in enumerate(TYPOLOGIES):
+        bearer = np.flatnonzero(episodes.starts[row] < NEVER)
+        at = np.maximum(episodes.starts[row, bearer], 0)
+        at[np.searchsorted(bearer, cases[row].person)] = cases[row].happened
+        order = draws.stream(f"null {typology}").permutation(len(people))
+        somebody = _first_in_service(order, at, people)
+        starts[row, somebody] = np.maximum(episodes.starts[row, bearer], people.begins[somebody])
+        ends[row, somebody] = np.minimum(episodes.ends[row, bearer], people.ends[somebody])
+        serious[row, somebody] = episodes.serious[row, bearer]
+        whom = somebody[np.searchsorted(bearer, cases[row].person)]
+        moved.append(replace(cases[row], person=whom))
+    return Episodes(starts, ends, serious, np.zeros_like(episodes.times)), moved
+
+
+def _first_in_service(order: Ints, days: Ints, people: People) -> Ints:
+    """For each day a different person in service on it: the first not yet taken in `order`."""
+    free = order.tolist()
+    taken = []
+    for day in days.tolist():
+        place = next(k for k, person in enumerate(free) if people.begins[person] <= day < people.ends[person])
+        taken.append(free.pop(place))
+    return np.array(taken, np.int64)
+
+
+def _spread_evenly(cases: Cases, people: People, rng: np.random.Generator) -> Cases:
+    """Each case moved to a person drawn evenly from those in service on the day."""
+    person = rng.integers(0, len(people), len(cases.person))
+    while (out := ~_in_service(person, cases.happened, people)).any():
+        person[out] = rng.integers(0, len(people), int(out.sum()))
+    return replace(cases, person=person)
+
+
+def _in_service(person: Ints, day: Ints, people: People) -> Flags:
+    return (people.begins[person] <= day) & (day < people.ends[person])
 
 
 def _cases_of_episodes(
@@ -178,17 +225,12 @@ def _cases_of_episodes(
     calendar: Calendar,
     parameters: Parameters,
     draws: Draws,
-    *,
-    null: bool,
 ) -> Cases:
     rng = draws.stream(f"detection {TYPOLOGIES[row]}")
     n = len(people)
     serious = episodes.serious[row]
     rate = np.where(serious, parameters["detection_per_serious_year"], parameters["detection_per_mild_year"])
-    if not null:
-        rate = rate * _attention(people, teams, parameters)
-    else:
-        rate = np.full(n, rate.mean() if not serious.any() else 0.65 * rate.min() + 0.35 * rate.max())
+    rate = rate * _attention(people, teams, parameters)
     visible_from = np.maximum(episodes.starts[row], 0)
     happened = visible_from + (rng.exponential(1.0, n) * 365.25 / rate).astype(np.int64)
     lag = _lag_days(rng, n, parameters)
@@ -229,15 +271,11 @@ def _other_cases(
     calendar: Calendar,
     parameters: Parameters,
     draws: Draws,
-    *,
-    null: bool,
 ) -> Cases:
     """Cases about anything but the planted typologies, or about them and unfounded."""
     rng = draws.stream(f"cases {kind}")
     per_year = parameters[f"{kind}_cases_per_year"]
-    rate = np.full(len(people), per_year)
-    if not null:
-        rate = rate * (frailty / frailty.mean()) ** 0.35 * _attention(people, teams, parameters) ** 0.5
+    rate = per_year * (frailty / frailty.mean()) ** 0.35 * _attention(people, teams, parameters) ** 0.5
     person = np.repeat(np.arange(len(people)), rng.poisson(rate * calendar.years))
     n = len(person)
     happened = rng.integers(0, calendar.days, n)
@@ -247,7 +285,7 @@ def _other_cases(
     severity = np.where(finding == 4, 3, rng.choice([0, 1, 2, 3], n, p=[0.15, 0.3, 0.43, 0.12]))
     breach = rng.choice(10, n, p=OTHER_BREACH_SHARES) if kind == "other" else rng.choice([0, 1, 3], n)
     source = rng.choice(5, n, p=[0.35, 0.2, 0.1, 0.05, 0.3])
-    served = (people.begins[person] <= happened) & (happened < people.ends[person])
+    served = _in_service(person, happened, people)
     found = opened + _days_to_finding(rng, n, parameters)
     return _taken(Cases(person, happened, opened, found, breach, severity, finding, source), served)
 

@@ -11,7 +11,7 @@ from evenhand.force.people import PS, Calendar, People, Teams, role_index
 
 KINDS = {
     "short_staffed_team": "the team was short of people: roster changes and overtime were asked for",
-    "disability_sickness": "a recorded condition brings short absences; an adjustment is in place",
+    "disability_sickness": "an arrangement agreed with the person accounts for what was seen",
     "part_time": "an agreed part-time pattern brings swapped days",
     "public_order_aid": "deployed to operations: rest-day work and claims follow the deployment orders",
     "many_searches_role": "the role calls for many searches, mostly on behalf of others",

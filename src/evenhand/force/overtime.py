@@ -10,7 +10,7 @@ from evenhand.force.draws import Draws, Ints, row_code
 from evenhand.force.extracts import Rows, id_series
 from evenhand.force.lateness import known_days
 from evenhand.force.parameters import Parameters
-from evenhand.force.people import MINUTES_A_DAY, PS, Calendar, People, Teams
+from evenhand.force.people import PS, Calendar, People, Teams
 from evenhand.force.roster import AID, TOUR_MINUTES, Operations, Tours
 
 CLAIM_TYPES = ("CASUAL", "PREPLANNED", "REST_DAY", "RECALL", "AID")

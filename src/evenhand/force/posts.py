@@ -21,7 +21,6 @@ def establishment(people: People, teams: Teams, calendar: Calendar, draws: Draws
     person, day, leaving = _changes(people, teams, calendar)
     team = people.team_on(person, day)
     code = row_code(person, np.clip(day, -1, calendar.days) + 1, leaving.astype(np.int64))
-    first = day <= people.begins[person]
     notice = np.where(leaving, 10, 5) * MINUTES_A_DAY
     recorded = day * MINUTES_A_DAY - notice + known_days(draws.of_row(code, "HR records"), 4.0)
     known = np.where(day <= 0, np.minimum(recorded, -30 * MINUTES_A_DAY), recorded)
@@ -33,7 +32,7 @@ def establishment(people: People, teams: Teams, calendar: Calendar, draws: Draws
     mistyped = np.isin(rows, wrong) & (version == 0)
     later = known[rows] + known_days(draws.of_row(code[rows], "put right"), 25.0)
     known = np.where(version == 1, later, known[rows])
-    person, day, team, leaving, first = (part[rows] for part in (person, day, team, leaving, first))
+    person, day, team, leaving = person[rows], day[rows], team[rows], leaving[rows]
     code = code[rows] + 2 * version
     moved = day >= people.moves_on[person]
     role_start = np.where(moved, people.moves_on[person], people.role_start[person])
@@ -80,7 +79,8 @@ def _changes(people: People, teams: Teams, calendar: Calendar) -> tuple[Ints, In
     """Person, day and whether it is the departure, of every version; one a person and day."""
     n = len(people)
     begins = np.where(people.begins > 0, people.begins, -1)
-    person, day = [np.arange(n)], [begins]
+    person: list[Ints] = [np.arange(n)]
+    day: list[Ints] = [begins]
     movers = np.flatnonzero(people.moves_on < calendar.days)
     person.append(movers)
     day.append(people.moves_on[movers])
@@ -128,7 +128,7 @@ def identity_map(people: People, calendar: Calendar, parameters: Parameters, dra
     )
 
 
-def team_strength(people: People, teams: Teams, away: Ints, calendar: Calendar, draws: Draws) -> Rows:
+def team_strength(people: People, teams: Teams, away: Flags, calendar: Calendar, draws: Draws) -> Rows:
     """Each team's posts on the first of each month; `away` is the grid of cancelled or unplanned days."""
     everybody = np.arange(len(people))
     codes, months, filled, present = [], [], [], []

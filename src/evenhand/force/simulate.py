@@ -169,7 +169,7 @@ def _tables(
         raise WrongUsage(
             f"{len(people):,} people over {calendar.days:,} days are more than row codes can name."
         )
-    episodes, frailty = conduct.planted(people, teams, calendar, parameters, draws, null=order.null)
+    episodes, frailty = conduct.planted(people, teams, calendar, parameters, draws)
     people, episodes, cases = conduct.noticed(
         people, teams, episodes, frailty, calendar, parameters, draws, null=order.null
     )

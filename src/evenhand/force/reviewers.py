@@ -1,0 +1,126 @@
+"""Simulated reviewers: they decide leads late and not always rightly, from what was planted."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from evenhand.force.draws import Draws, Floats, Ints
+from evenhand.force.lookalikes import KINDS
+from evenhand.force.truth import planted
+from features.errors import WrongUsage
+
+# DOMAIN 2.4, simulator settings; the share left inconclusive and the delay are guesses.
+CONFIRMED_THOUGH_INNOCENT = 0.05
+WRONG_THOUGH_MISCONDUCT = 0.20
+INCONCLUSIVE = 0.08
+MEDIAN_DAYS, DAYS_SPREAD = 40.0, 0.8
+
+ORDINARY_EXPLANATIONS = (
+    "the supervisor had asked for the work; the order was found with the tour's notes",
+    "a clerical slip, put right by the person when it was noticed",
+    "the look-ups belonged to an incident whose number had not been entered",
+    "the change was agreed with the planner by telephone and entered afterwards",
+)
+CONFIRMED = "the records and the account given do not fit; the concern stands"
+UNCLEAR = "the records allow either reading and could not be settled"
+ROUTES = {
+    "confirmed": (("assessment", 0.65), ("supervisor", 0.85), ("prevention", 1.0)),
+    "wrong": (("no_action", 0.75), ("welfare", 0.90), ("supervisor", 1.0)),
+    "inconclusive": (("supervisor", 0.45), ("prevention", 0.70), ("no_action", 1.0)),
+}
+LEAD_COLUMNS = ("lead_id", "person_key", "as_of", "opened_at")
+
+
+def review(data: Path, leads: pl.DataFrame, *, seed: int, now: datetime) -> pl.DataFrame:
+    """The leads that simulated reviewers have decided before `now`; the others are still open.
+
+    A lead's decision depends on the seed and the lead alone, so asking again later adds decisions and
+    changes none.
+
+    Args:
+        data: the simulated force whose answer key the reviewers more or less find out.
+        leads: [lead_id, person_key, as_of, opened_at].
+
+    Returns:
+        [lead_id, reviewed_at, outcome, explanation, route], in order of `reviewed_at`; `outcome` is
+        `confirmed`, `wrong` (an innocent explanation was found) or `inconclusive`.
+
+    Raises:
+        WrongUsage: `data` is not a simulated force, or a column of `leads` is missing.
+    """
+    if missing := [name for name in LEAD_COLUMNS if name not in leads.columns]:
+        raise WrongUsage(
+            f"leads to review need the columns {', '.join(LEAD_COLUMNS)}; missing: {', '.join(missing)}."
+        )
+    known = planted(data, leads["as_of"].unique().to_list())
+    asked = leads.select(LEAD_COLUMNS).join(
+        known, on=["person_key", "as_of"], how="left", maintain_order="left"
+    )
+    draws, codes = Draws(seed), _codes(asked["lead_id"])
+    outcome = _outcomes((asked["planted"] == "misconduct").fill_null(False).to_numpy(), codes, draws)
+    seconds = _days(codes, draws) * 86_400
+    decided = asked.with_columns(
+        pl.Series("outcome", outcome, dtype=pl.String()),
+        _explanations(asked["lookalike"], outcome, draws.of_row(codes, "explanation")),
+        _routes(outcome, draws.of_row(codes, "route")),
+        pl.Series("seconds", seconds.astype(np.int64)),
+    ).with_columns(
+        reviewed_at=pl.col("opened_at").cast(pl.Datetime("us")) + pl.duration(seconds=pl.col("seconds"))
+    )
+    return (
+        decided.filter(pl.col("reviewed_at") < now)
+        .select("lead_id", "reviewed_at", "outcome", "explanation", "route")
+        .sort("reviewed_at", "lead_id")
+    )
+
+
+def _codes(lead_ids: pl.Series) -> Ints:
+    """A number for each lead that does not hang on its place in the list."""
+    digests = (hashlib.sha256(str(lead).encode()).digest() for lead in lead_ids)
+    return np.array([int.from_bytes(digest[:7], "little") for digest in digests], np.int64)
+
+
+def _outcomes(is_misconduct: np.ndarray, codes: Ints, draws: Draws) -> list[str]:
+    errs = draws.of_row(codes, "error") < np.where(
+        is_misconduct, WRONG_THOUGH_MISCONDUCT, CONFIRMED_THOUGH_INNOCENT
+    )
+    unclear = draws.of_row(codes, "unclear") < INCONCLUSIVE
+    return np.where(unclear, "inconclusive", np.where(is_misconduct ^ errs, "confirmed", "wrong")).tolist()
+
+
+def _days(codes: Ints, draws: Draws) -> Floats:
+    """Weeks to months: lognormal, by the Box-Muller transform of two of the lead's own draws."""
+    one, other = draws.of_row(codes, "delay"), draws.of_row(codes, "delay, other")
+    normal = np.sqrt(-2 * np.log1p(-one)) * np.cos(2 * np.pi * other)
+    return 3 + MEDIAN_DAYS * np.exp(DAYS_SPREAD * normal)
+
+
+def _explanations(lookalike: pl.Series, outcome: list[str], draw: Floats) -> pl.Series:
+    """The look-alike's own explanation where the person bears one, else an ordinary one."""
+    ordinary = pl.Series(ORDINARY_EXPLANATIONS).gather(
+        pl.Series((draw * len(ORDINARY_EXPLANATIONS)).astype(np.uint32))
+    )
+    own = lookalike.list.first().replace_strict(KINDS, default=None, return_dtype=pl.String())
+    text = pl.DataFrame(
+        {"outcome": pl.Series(outcome, dtype=pl.String()), "innocent": own.fill_null(ordinary)}
+    ).select(
+        explanation=pl.when(pl.col("outcome") == "confirmed")
+        .then(pl.lit(CONFIRMED))
+        .when(pl.col("outcome") == "inconclusive")
+        .then(pl.lit(UNCLEAR))
+        .otherwise(pl.col("innocent"))
+    )
+    return text["explanation"]
+
+
+def _routes(outcome: list[str], draw: Floats) -> pl.Series:
+    chosen = [
+        next(route for route, edge in ROUTES[decision] if chance < edge)
+        for decision, chance in zip(outcome, draw, strict=True)
+    ]
+    return pl.Series("route", chosen, dtype=pl.String())
