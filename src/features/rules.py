@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import reduce
-from operator import and_
 from typing import Any, Literal
 
 import polars as pl
@@ -144,10 +142,12 @@ def _comparable(left: pl.DataType, right: pl.DataType) -> bool:
 
 def _is_between(kwargs: Kwargs, schema: pl.Schema) -> pl.Expr:
     value = pl.col(kwargs["column"])
-    minimum, maximum = kwargs.get("min_value"), kwargs.get("max_value")
-    above = value > minimum if kwargs.get("strict_min") else value >= minimum
-    below = value < maximum if kwargs.get("strict_max") else value <= maximum
-    return reduce(and_, [side for limit, side in ((minimum, above), (maximum, below)) if limit is not None])
+    sides = []
+    if (minimum := kwargs.get("min_value")) is not None:
+        sides.append(value > minimum if kwargs.get("strict_min") else value >= minimum)
+    if (maximum := kwargs.get("max_value")) is not None:
+        sides.append(value < maximum if kwargs.get("strict_max") else value <= maximum)
+    return pl.all_horizontal(sides)
 
 
 def _has_plain_limits(kwargs: Kwargs) -> bool:
