@@ -266,6 +266,28 @@ def _in_words(difference: Difference, reference: str) -> str:
     return f"{reference} found {difference.more:+.1f} {kind} against {difference.ranking} ({interval}{sure})"
 
 
+def precision_chart(performance: pl.DataFrame) -> altair.FacetChart:
+    """Precision at 1, 2, 5 and 10 % of the cohort, a panel a test date, with intervals.
+
+    Args:
+        performance: from `models.backtest.performance`.
+    """
+    import altair
+
+    shown = performance.filter(
+        pl.col("measure").str.contains(r"^precision_at_\d+pc$") & pl.col("as_of").is_not_null()
+    ).with_columns(
+        pl.col("measure").str.extract(r"(\d+)pc").cast(pl.Int64).alias("percent"),
+        pl.col("as_of").cast(pl.String),
+    )
+    base = altair.Chart(shown).encode(
+        x=altair.X("percent:O", title="top % of the cohort"), color=altair.Color("method:N", title=None), xOffset="method:N"
+    )  # fmt: skip
+    intervals = base.mark_rule().encode(y=altair.Y("low:Q", title="precision"), y2="high:Q")
+    points = base.mark_point(filled=True).encode(y="value:Q")
+    return (intervals + points).properties(width=220, height=180).facet("as_of:N", title=None)
+
+
 def _panel(parts: pl.DataFrame, title: str) -> altair.LayerChart | altair.FacetChart:
     import altair
 

@@ -1,0 +1,338 @@
+"""What is kept of every run, in an MLflow store that is one folder.
+
+`<runs>/mlflow.db` is SQLite, `<runs>/artifacts` holds the files. A run is tagged started, then completed or
+failed. LightGBM's figures are the run's own; each baseline is a child run under the same metric names, so
+that MLflow's compare page puts `backtest.leads_confirmed` beside `backtest.leads_not_confirmed` for all.
+
+The backtest's scores are kept with the run, person by person under the force's own key, because paired
+comparison needs them; the folder is as sensitive as the extracts, and git ignores it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from features.errors import WrongUsage, did_you_mean
+from models.backtest import Backtest, Line
+from models.compare import compare, precision_chart
+from models.metrics import Counts
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+    from models.experiment import Experiment
+    from models.research import StudyResult
+
+DATABASE, ARTIFACTS = "mlflow.db", "artifacts"
+STATE = "evenhand.state"
+REFERENCE = "lightgbm"
+SCORES_FILE, BACKTEST_FILE = "backtest/scores.parquet", "backtest/backtest.json"
+HEADLINE = ("backtest.leads_confirmed", "backtest.leads_not_confirmed", "backtest.leads_unsettled", "auc")
+METRICS_A_CALL = 1000  # MLflow takes no more
+
+# Nothing leaves the machine and nothing is printed beside what we say ourselves.
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A run under way."""
+
+    client: MlflowClient
+    run_id: str
+    experiment_id: str
+    started_ms: int
+
+    def log_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Keep what is a number; an interval that cannot be computed is left out."""
+        from mlflow.entities import Metric
+
+        kept = [
+            Metric(name, float(value), self.started_ms, 0)
+            for name, value in metrics.items()
+            if value is not None and math.isfinite(value)
+        ]
+        for start in range(0, len(kept), METRICS_A_CALL):
+            self.client.log_batch(self.run_id, metrics=kept[start : start + METRICS_A_CALL])
+
+    def log_params(self, params: Mapping[str, object]) -> None:
+        from mlflow.entities import Param
+
+        self.client.log_batch(self.run_id, params=[Param(name, str(value)) for name, value in params.items()])
+
+    def log_tags(self, tags: Mapping[str, object]) -> None:
+        from mlflow.entities import RunTag
+
+        self.client.log_batch(self.run_id, tags=[RunTag(name, str(value)) for name, value in tags.items()])
+
+    def log_folder(self, folder: Path) -> None:
+        self.client.log_artifacts(self.run_id, str(folder))
+
+
+def open_store(runs: Path, *, create: bool = False) -> MlflowClient:
+    """A client of the store in a folder, with MLflow kept quiet and off the network.
+
+    Raises:
+        WrongUsage: there is no store and none may be created.
+    """
+    if not create and not (runs / DATABASE).is_file():
+        raise WrongUsage(
+            f"{runs}: there is no model store here ({DATABASE}). Train a model first: evenhand train."
+        )
+    runs.mkdir(parents=True, exist_ok=True)
+    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations between MLflow and SQLAlchemy, raised at import
+        from mlflow import MlflowClient
+
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        uri = f"sqlite:///{(runs / DATABASE).resolve()}"
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+@contextmanager
+def tracked(
+    runs: Path, experiment: str, *, name: str | None = None, tags: Mapping[str, object] | None = None
+) -> Iterator[Run]:
+    """A run that is tagged started on entry, completed on leaving, and failed where an error leaves it.
+
+    Args:
+        experiment: the MLflow experiment; the force's name, or `<force>-research`.
+    """
+    client = open_store(runs, create=True)
+    run = _create(client, _experiment_id(client, runs, experiment), name, {STATE: "started", **(tags or {})})
+    try:
+        yield run
+    except BaseException:
+        _end(run, "failed", "FAILED")
+        raise
+    _end(run, "completed", "FINISHED")
+
+
+def log_experiment(run: Run, experiment: Experiment, *, account: Mapping[str, Any] | None = None) -> None:
+    """Keep an experiment: parameters, fingerprints, the validation account, figures, charts and scores.
+
+    Args:
+        account: what validation accepted, set aside and refused (`Account.to_dict()`).
+    """
+    model = experiment.model
+    run.log_params(
+        {
+            **model.params,
+            "force": model.force,
+            "capacity": model.capacity,
+            "draws": experiment.draws,
+            "min_lift": model.threshold.min_lift,
+            "test_as_ofs": ", ".join(map(str, experiment.backtest.test_as_ofs)),
+            "trained_as_ofs": ", ".join(map(str, model.trained_as_ofs)),
+            "labels_seen_by": model.labels_seen_by,
+            "n_features": len(model.schema.columns),
+        }
+    )
+    run.log_tags(
+        {
+            "promotable": str(model.promotable).lower(),
+            "marks": ", ".join(model.marks) or "none",
+            "threshold": model.threshold.says,
+            **{f"fingerprint.{source}": value for source, value in model.fingerprints.items()},
+        }
+    )
+    comparison = compare({"run": experiment}, draws=experiment.draws, seed=experiment.seed)
+    run.log_metrics(
+        metrics_of(experiment, REFERENCE)
+        | {
+            f"{difference.basis}.more_than_{difference.ranking.rsplit('/', 1)[1]}{end}": value
+            for difference in comparison.differences
+            for end, value in (
+                ("", difference.more),
+                ("_low", difference.interval.low),
+                ("_high", difference.interval.high),
+            )
+        }
+        | ({} if experiment.live is None else experiment.live.metrics())
+    )
+    for method in experiment.backtest.methods:
+        if method != REFERENCE:
+            _log_method(run, experiment, method)
+    with tempfile.TemporaryDirectory() as folder:
+        _write_files(Path(folder), experiment, account)
+        comparison.write_chart(Path(folder, "charts/leads.svg"))
+        comparison.write_chart(Path(folder, "charts/leads.json"))
+        precision_chart(experiment.performance).save(str(Path(folder, "charts/precision.svg")))
+        run.log_folder(Path(folder))
+
+
+def log_research(run: Run, result: StudyResult, *, account: Mapping[str, Any] | None = None) -> None:
+    """Keep a research study: its figures and what it says. No model is kept, so none can be promoted."""
+    run.log_tags({"promotable": "false", "research": result.study})
+    run.log_params({**result.params, "test_as_ofs": ", ".join(map(str, result.test_as_ofs))})
+    run.log_metrics(result.metrics())
+    with tempfile.TemporaryDirectory() as folder:
+        _write_json(Path(folder, "study.json"), result.to_dict())
+        _write_json(Path(folder, "validation.json"), account or {})
+        run.log_folder(Path(folder))
+
+
+def metrics_of(experiment: Experiment, method: str) -> dict[str, float]:
+    """A method's figures by metric name: in all, and for each test date under its date."""
+    metrics: dict[str, float] = {}
+    for line in experiment.lines:
+        if line.method == method:
+            metrics |= {f"{_prefix(line.as_of)}{name}": value for name, value in _line_metrics(line).items()}
+    for row in experiment.performance.filter(pl.col("method") == method).iter_rows(named=True):
+        name = f"{_prefix(row['as_of'])}{row['measure']}"
+        metrics |= {name: row["value"], f"{name}_low": row["low"], f"{name}_high": row["high"]}
+    return metrics
+
+
+def read_backtest(runs: Path, run: str) -> Backtest:
+    """The backtest of a run, found by its id or its name (the latest of that name).
+
+    Raises:
+        WrongUsage: there is no such completed run.
+    """
+    client = open_store(runs)
+    known = list_runs(runs)
+    found = known.filter((pl.col("run_id") == run) | (pl.col("name") == run))
+    if not len(found):
+        raise WrongUsage(f"run {run!r} does not exist in {runs}. {did_you_mean(run, known['name'].unique())}")
+    folder = artifacts_folder(client, runs, found["run_id"][0])
+    about = json.loads((folder / BACKTEST_FILE).read_text(encoding="utf-8"))
+    return Backtest(
+        scores=pl.read_parquet(folder / SCORES_FILE),
+        methods=tuple(about["methods"]),
+        capacity=about["capacity"],
+        replay_only=tuple(map(date.fromisoformat, about["replay_only"])),
+    )
+
+
+def list_runs(runs: Path, force: str | None = None) -> pl.DataFrame:
+    """Completed runs that can be compared, latest first: experiment, name, run_id, started, and what
+    LightGBM's lists held in the backtest."""
+    client = open_store(runs)
+    experiments = [each for each in client.search_experiments() if force is None or each.name == force]
+    rows = []
+    for each in experiments:
+        for run in client.search_runs(
+            [each.experiment_id], f"tags.`{STATE}` = 'completed'", max_results=1000
+        ):
+            if "kind" in run.data.tags:
+                continue
+            metrics = run.data.metrics
+            rows.append(
+                {
+                    "experiment": each.name,
+                    "name": run.info.run_name,
+                    "run_id": run.info.run_id,
+                    "started": run.info.start_time,
+                    **{name: metrics.get(name) for name in HEADLINE},
+                }
+            )
+    schema = {
+        "experiment": pl.String, "name": pl.String, "run_id": pl.String, "started": pl.Int64,
+        **dict.fromkeys(HEADLINE, pl.Float64),
+    }  # fmt: skip
+    return (
+        pl.DataFrame(rows, schema=schema)
+        .with_columns(pl.from_epoch("started", time_unit="ms"))
+        .sort("started", descending=True)
+    )
+
+
+def artifacts_folder(client: MlflowClient, runs: Path, run_id: str) -> Path:
+    """Where a run's files lie under `runs`, wherever the folder was when they were written."""
+    run = client.get_run(run_id)
+    experiment = client.get_experiment(run.info.experiment_id)
+    return runs / ARTIFACTS / experiment.name / run_id / "artifacts"
+
+
+def _experiment_id(client: MlflowClient, runs: Path, name: str) -> str:
+    if found := client.get_experiment_by_name(name):
+        return found.experiment_id
+    return client.create_experiment(name, artifact_location=(runs / ARTIFACTS / name).resolve().as_uri())
+
+
+def _create(client: MlflowClient, experiment_id: str, name: str | None, tags: Mapping[str, object]) -> Run:
+    created = client.create_run(
+        experiment_id, run_name=name, tags={key: str(value) for key, value in tags.items()}
+    )
+    return Run(client, created.info.run_id, experiment_id, created.info.start_time)
+
+
+def _end(run: Run, state: str, status: str) -> None:
+    run.log_tags({STATE: state})
+    run.client.set_terminated(run.run_id, status)
+
+
+def _log_method(run: Run, experiment: Experiment, method: str) -> None:
+    """A baseline as a child run, under the metric names of its parent."""
+    tags = {STATE: "started", "mlflow.parentRunId": run.run_id, "kind": "baseline"}
+    child = _create(run.client, run.experiment_id, method, tags)
+    child.log_params({"method": method, "capacity": experiment.model.capacity})
+    child.log_metrics(metrics_of(experiment, method))
+    _end(child, "completed", "FINISHED")
+
+
+def _prefix(as_of: object) -> str:
+    return "" if as_of is None else f"{as_of}/"
+
+
+def _line_metrics(line: Line) -> dict[str, float]:
+    """Counts of a line, and of their first field the interval and the luckiest and unluckiest draw."""
+    counts: Counts = line.counts
+    first, listed = next(iter(counts.metrics())), counts.listed
+    return {
+        **counts.metrics(),
+        f"{first}_low": line.interval.low * listed,
+        f"{first}_high": line.interval.high * listed,
+        f"{first}_best": line.bounds.best,
+        f"{first}_worst": line.bounds.worst,
+    }
+
+
+def _write_files(folder: Path, experiment: Experiment, account: Mapping[str, Any] | None) -> None:
+    backtest = experiment.backtest
+    (folder / SCORES_FILE).parent.mkdir(parents=True)
+    backtest.scores.write_parquet(folder / SCORES_FILE)
+    about = {
+        "methods": backtest.methods,
+        "capacity": backtest.capacity,
+        "replay_only": [day.isoformat() for day in backtest.replay_only],
+    }
+    _write_json(folder / BACKTEST_FILE, about)
+    _write_json(folder / "validation.json", account or {})
+    _write_json(folder / "fingerprints.json", dict(experiment.model.fingerprints))
+    _write_json(folder / "model.json", experiment.model.about())
+    _write_json(
+        folder / "folds.json",
+        [
+            {"test": fold.test_as_of.isoformat(), "trained": [day.isoformat() for day in fold.train_as_ofs]}
+            for fold in experiment.folds
+        ],
+    )
+    experiment.performance.write_csv(folder / "performance.csv")
+    experiment.spread.write_csv(folder / "spread.csv")
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
