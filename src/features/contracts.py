@@ -141,7 +141,7 @@ def _value_expectations(table: Table, column: Column) -> Iterator[dict[str, Any]
     if column.pattern is not None:
         yield quarantine(
             "expect_column_values_to_match_regex",
-            {"column": name, "regex": f"^(?:{column.pattern})$"},
+            {"column": name, "regex": rf"^(?:{column.pattern})\Z"},
             "has_its_form",
             f"The whole of {name} matches {column.pattern}.",
         )

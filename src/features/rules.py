@@ -131,13 +131,11 @@ def _can_be_read(kwargs: Kwargs, schema: pl.Schema) -> pl.Expr:
 def _is_in_set(kwargs: Kwargs, schema: pl.Schema) -> pl.Expr:
     given, dtype = kwargs["value_set"], schema[kwargs["column"]]
     values = given if isinstance(given, pl.Series) else pl.Series(given)
-    if values.is_empty() or not _comparable(values.dtype, dtype):
+    if values.is_empty() or _is_text(values.dtype) != _is_text(dtype):
         return pl.lit(False)
+    if values.dtype != dtype:  # whole numbers against numbers
+        return pl.col(kwargs["column"]).cast(pl.Float64()).is_in(values.cast(pl.Float64()).implode())
     return pl.col(kwargs["column"]).is_in(values.implode())
-
-
-def _comparable(left: pl.DataType, right: pl.DataType) -> bool:
-    return left == right or (left.is_numeric() and right.is_numeric())
 
 
 def _is_between(kwargs: Kwargs, schema: pl.Schema) -> pl.Expr:
@@ -160,22 +158,22 @@ def _matches(kwargs: Kwargs, schema: pl.Schema) -> pl.Expr:
     return pl.col(kwargs["column"]).str.contains(_polars_pattern(kwargs["regex"]))
 
 
-# Pandas searches with RE2, whose digits, letters and blanks are those of ASCII; Polars' are those of Unicode.
-_ASCII_CLASSES = {r"\d": "[0-9]", r"\w": "[0-9A-Za-z_]", r"\s": r"[\t\n\f\r ]"}
+# Great Expectations searches as Python does; only what Polars' engine reads alike, or can be told, is compiled.
 _PLAIN_PATTERN = re.compile(
-    r"""(?:\\[dws.\-/+*?()\[\]{}|^$] | \(\?: | \[\^?[A-Za-z0-9_\- ]+\] | [A-Za-z0-9_\-/ :;,@#&=<>!%"'~.^$|)+*] | \((?!\?)
-         | \?(?!P) | \{\d+(?:,\d*)?\} )*""",
+    r"""(?: \\[dZ.\-/+*?()\[\]{}|^$] | \(\?: | \((?!\?) | \[\^?[A-Za-z0-9_\- ]+\] | \{\d+(?:,\d*)?\}
+          | [A-Za-z0-9_\-/:;,@\#&=<>!%"'~ .^$|)+*?] )*""",
     re.VERBOSE,
 )
+_ENDS = {r"\Z": r"\z", "$": r"(?:\n?\z)"}  # Python's `$` stands before a closing line break too
 
 
 def _is_plain_pattern(kwargs: Kwargs) -> bool:
-    """Whether a pattern uses only what every regular expression engine reads alike."""
+    """Whether a pattern uses only what both regular expression engines understand."""
     return isinstance(kwargs["regex"], str) and _PLAIN_PATTERN.fullmatch(kwargs["regex"]) is not None
 
 
 def _polars_pattern(pattern: str) -> str:
-    return re.sub(r"\\.", lambda escape: _ASCII_CLASSES.get(escape.group(), escape.group()), pattern)
+    return re.sub(r"\\.|\[.*?\]|\$", lambda part: _ENDS.get(part.group(), part.group()), pattern)
 
 
 def _is_not_below(kwargs: Kwargs, schema: pl.Schema) -> pl.Expr:
