@@ -67,7 +67,7 @@ MUST_NOT = (
     "To find or to suggest that anybody has done anything wrong: a score is no evidence of conduct.",
     "To decide or to weigh discipline, severity, vetting, suspension, posting, promotion, pay or performance.",
     "To act on a lead that no person has reviewed, or to close one by its score.",
-    "To look at absence, health, pregnancy, disability, belief, union duty or any other protected matter.",
+    "To look into anybody's health, pregnancy, disability, belief, union duty or other protected matters.",
     "To find people who complained, reported a concern or represented others.",
     "For another purpose, another regime or another force than recorded here, or after the end date.",
     "For people outside the cohort described here.",
@@ -214,7 +214,8 @@ def _evaluation_data(facts: CardFacts) -> Section:
             ),
             Paragraph(
                 "The model was tried on each date after training only on what had been settled before it. "
-                "A case still open is never counted as not confirmed."
+                "Counts keep cases that are still open apart from those not confirmed; a rate counts as "
+                "confirmed only what was found."
             ),
             Table(
                 "The test dates",
@@ -277,7 +278,7 @@ def _features(facts: CardFacts) -> Section:
     return Section(
         "Features",
         [
-            Paragraph(f"The model has {len(facts.features)} features. {lineage}"),
+            Paragraph(f"Features in the model: {len(facts.features)}. {lineage}"),
             *(_family(facts, family) for family in families),
         ],
     )

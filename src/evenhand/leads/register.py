@@ -19,7 +19,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 from features.errors import WrongUsage
 
@@ -69,10 +69,7 @@ def open_register(url: str | Path) -> Register:
         WrongUsage: the address cannot be read or reached, the file is not a database, or the register was
             written by a newer version of Evenhand.
     """
-    address = _address(url)
-    if address.get_backend_name() == "sqlite" and address.database:
-        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-    register = Register(_engine(address))
+    register = Register(_engine(url))
     try:
         _bring_to_head(register.engine)
     except DatabaseError as error:
@@ -84,29 +81,34 @@ def open_register(url: str | Path) -> Register:
     return register
 
 
-def _address(url: str | Path) -> URL:
-    if isinstance(url, Path) or "://" not in url:
-        return URL.create("sqlite", database=str(url))
+def _engine(url: str | Path) -> Engine:
+    is_file = isinstance(url, Path) or "://" not in url
     try:
-        return make_url(url)
-    except ArgumentError as error:
+        address = URL.create("sqlite", database=str(url)) if is_file else make_url(str(url))
+        return _sqlite(address) if address.get_backend_name() == "sqlite" else create_engine(address)
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        raise WrongUsage(
+            f"The register's address needs a driver that is not installed here ({error}). Install the "
+            "driver, or leave the address out to use SQLite."
+        ) from error
+    except (ArgumentError, ValueError) as error:
         raise WrongUsage(
             "The register's address is not a SQLAlchemy URL. Expected for example "
             "sqlite:///data/register.db or postgresql+psycopg://user@host/name."
         ) from error
 
 
-def _engine(address: URL) -> Engine:
-    if address.get_backend_name() != "sqlite":
-        try:
-            return create_engine(address)
-        except (NoSuchModuleError, ModuleNotFoundError) as error:
-            raise WrongUsage(
-                f"The register's address names {address.drivername!r}, whose driver is not installed here "
-                f"({error}). Install the driver, or leave the address out to use SQLite."
-            ) from error
-    pool: dict[str, Any] = {"poolclass": NullPool} if address.database else {}
-    engine = create_engine(address, connect_args={"timeout": SQLITE_PATIENCE_SECONDS}, **pool)
+def _sqlite(address: URL) -> Engine:
+    in_memory = address.database in (None, "", ":memory:")
+    if not in_memory:
+        Path(str(address.database)).parent.mkdir(parents=True, exist_ok=True)
+    # Every transaction opens the file anew and closes it again, so that nothing is held between them; a
+    # register in memory lives in its one connection.
+    engine = create_engine(
+        address,
+        poolclass=StaticPool if in_memory else NullPool,
+        connect_args={"timeout": SQLITE_PATIENCE_SECONDS},
+    )
     event.listen(engine, "connect", _leave_transactions_to_us)
     event.listen(engine, "begin", _begin)
     return engine

@@ -1,0 +1,192 @@
+"""A small cohort with scores and reasons, and a register in a real SQLite file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from evenhand.governance.gate import Permit
+from evenhand.leads.opening import Opened, Terms, open_leads
+from evenhand.leads.register import Register, open_register
+
+AS_OF = date(2024, 1, 1)
+SCORED_AT = datetime(2024, 1, 1, 9)
+TERMS = Terms(
+    force="simulated",
+    model="conduct-leads/1",
+    fingerprints={"overtime_claim": "c0ffee"},
+    capacity=3,
+    threshold=0.5,
+    seed=1,
+    sample_size=0,
+)
+
+Rescored = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Scores and reasons of a cohort; the strongest reason comes first."""
+
+    frame: pl.DataFrame
+    reasons: pl.DataFrame
+
+
+def reason(person: str, **changes: object) -> dict[str, object]:
+    return {
+        "person_key": person,
+        "direction": "for",
+        "family": "overtime",
+        "words": "overtime claims beyond the tour in the 90 days before 2024-01-01: 4 claims",
+        "value": 4.0,
+        "unit": "claims",
+        "window_days": 90,
+        "contribution": 0.8,
+        "rests_on_records": True,
+        "column": "claims_90d",
+        **changes,
+    }
+
+
+def batch(
+    scores: Mapping[str, float], *, as_of: date = AS_OF, reasons: Sequence[Mapping[str, object]] | None = None
+) -> Batch:
+    """A cohort with these scores; everyone has one reason for and one against unless others are given."""
+    ranked = sorted(scores, key=lambda person: (-scores[person], person))
+    given = reasons
+    if given is None:
+        given = [
+            each
+            for person in ranked
+            for each in (
+                reason(person),
+                reason(
+                    person,
+                    direction="against",
+                    column="role",
+                    words="role: planner",
+                    value=None,
+                    unit="role",
+                    window_days=None,
+                    contribution=-0.2,
+                    family="role",
+                    rests_on_records=False,
+                ),
+            )
+        ]
+    return Batch(
+        frame=pl.DataFrame(
+            {
+                "person_key": ranked,
+                "as_of": [as_of] * len(ranked),
+                "score": [scores[person] for person in ranked],
+                "raw": [0.0] * len(ranked),
+                "rank": range(1, len(ranked) + 1),
+            }
+        ),
+        reasons=pl.DataFrame(given, schema_overrides={"window_days": pl.Int64, "value": pl.Float64}),
+    )
+
+
+def rows_behind(person: object, column: str) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "table": ["overtime_claim", "overtime_claim"],
+            "source_row": [7, 3],
+            "claim_id": [f"{person}-{column}-late", f"{person}-{column}-early"],
+            "occurred_at": [datetime(2023, 12, 5), datetime(2023, 11, 2)],
+            "known_at": [datetime(2023, 12, 6), datetime(2023, 11, 9)],
+        }
+    )
+
+
+def no_rows(person: object, column: str) -> pl.DataFrame:
+    return rows_behind(person, column).clear()
+
+
+def nobody_rescored(people: pl.DataFrame) -> pl.DataFrame:
+    raise AssertionError(f"nobody had been cleared, yet {people.height} people are scored anew")
+
+
+@dataclass
+class Opening:
+    """Opens batches in one register; every setting can be changed for one call."""
+
+    register: Register
+    asked: list[pl.DataFrame] = field(default_factory=list)
+
+    def __call__(
+        self,
+        scores: Mapping[str, float] | Batch,
+        *,
+        as_of: date = AS_OF,
+        scored_at: datetime | None = None,
+        rescored: Rescored | None = None,
+        evidence_of: Callable[[object, str], pl.DataFrame] = rows_behind,
+        innocent_of: Callable[[str], Sequence[str]] = lambda column: (f"ordinary {column}",),
+        demo: bool = False,
+        **terms: object,
+    ) -> Opened:
+        at = scored_at or datetime(as_of.year, as_of.month, as_of.day, 9)
+        return open_leads(
+            self.register,
+            scores if isinstance(scores, Batch) else batch(scores, as_of=as_of),
+            replace(TERMS, **terms),  # type: ignore[arg-type]  # names of Terms, as the test gives them
+            permit=Permit(on=at.date(), purpose="a test", demo=demo, simulated=True),
+            rescore=nobody_rescored if rescored is None else self._rescoring(rescored),
+            evidence_of=evidence_of,
+            innocent_of=innocent_of,
+            scored_at=at,
+        )
+
+    def _rescoring(self, scores: Rescored) -> Callable[[pl.DataFrame], pl.DataFrame]:
+        def rescore(people: pl.DataFrame) -> pl.DataFrame:
+            self.asked.append(people)
+            known = [key for key in people["person_key"] if key in scores]
+            return pl.DataFrame(
+                {"person_key": known, "score": [scores[key] for key in known]},
+                schema={"person_key": pl.String, "score": pl.Float64},
+            )
+
+        return rescore
+
+
+@pytest.fixture
+def register(tmp_path: Path) -> Iterator[Register]:
+    with open_register(tmp_path / "register.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def opening(register: Register) -> Opening:
+    return Opening(register)
+
+
+def review_rows(*rows: tuple[str, str, datetime]) -> pl.DataFrame:
+    """Reviews of leads, with the texts that their outcomes need."""
+    return pl.DataFrame(
+        [
+            {
+                "lead": lead,
+                "outcome": outcome,
+                "reviewer": "R1",
+                "reviewed_at": at,
+                "reasons": "claims while off duty" if outcome == "confirmed" else None,
+                "innocent_explanation": "public-order aid" if outcome == "wrong" else None,
+            }
+            for lead, outcome, at in rows
+        ],
+        schema={
+            "lead": pl.String,
+            "outcome": pl.String,
+            "reviewer": pl.String,
+            "reviewed_at": pl.Datetime("us"),
+            "reasons": pl.String,
+            "innocent_explanation": pl.String,
+        },
+    )

@@ -1,0 +1,142 @@
+"""The register's schema comes with the package, and holds what must always hold."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, select, text
+from sqlalchemy.exc import IntegrityError
+
+from evenhand.leads.register import MIGRATIONS, Register, open_register
+from evenhand.leads.tables import Base, Lead, Review, RouteTaken
+from features.errors import WrongUsage
+from tests.evenhand.leads.conftest import Opening
+
+
+def test_a_new_register_is_made_with_its_folder(tmp_path: Path) -> None:
+    with open_register(tmp_path / "new" / "folder" / "register.db") as register:
+        assert {"batch", "lead", "reason", "evidence", "route", "review"} <= set(
+            inspect(register.engine).get_table_names()
+        )
+
+
+def test_migrations_and_models_agree(register: Register) -> None:
+    with register.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_opening_again_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "register.db"
+    open_register(file).close()
+    before = file.read_bytes()
+    open_register(f"sqlite:///{file}").close()
+    assert file.read_bytes() == before
+
+
+def test_migrations_lie_inside_the_package_and_name_no_other_place() -> None:
+    assert (MIGRATIONS / "env.py").is_file()
+    for file in MIGRATIONS.rglob("*.py"):
+        assert "sqlalchemy.url" not in file.read_text(encoding="utf-8")
+    assert not list(Path(__file__).parents[3].glob("alembic.ini"))
+
+
+def test_a_register_opens_from_any_folder(tmp_path: Path) -> None:
+    code = "from evenhand.leads.register import open_register; open_register('sqlite:///here/register.db').close()"
+    subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, check=True, env=os.environ)
+    assert (tmp_path / "here" / "register.db").is_file()
+
+
+def test_a_register_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "register.db"
+    with open_register(file) as register, register.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(WrongUsage, match=r"schema 9999, which this version of Evenhand .* does not know"):
+        open_register(file)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("oracle9://me:secret@host/name", "driver that is not installed"),
+        ("://", "not a SQLAlchemy URL"),
+        ("sqlite://me:secret@host/name", "not a SQLAlchemy URL"),
+        ("postgresql://me:secret@host:port/name", "not a SQLAlchemy URL"),
+    ],
+)
+def test_an_address_that_cannot_be_meant_is_refused_without_its_password(url: str, said: str) -> None:
+    with pytest.raises(WrongUsage, match=said) as refused:
+        open_register(url)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "register.db"
+    file.write_text("person,score\n" * 1000, encoding="utf-8")
+    with pytest.raises(WrongUsage, match="cannot be opened"):
+        open_register(file)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE lead SET kind = 'other'",
+        'UPDATE lead SET "rank" = 0',
+        "UPDATE lead SET batch_id = 'no such batch'",
+        "UPDATE lead SET person_key = ' '",
+        "UPDATE batch SET opened = capacity + 1, above_threshold = capacity + 1",
+        "UPDATE batch SET above_threshold = above_threshold + 1",
+        "UPDATE reason SET direction = 'neither'",
+        "UPDATE evidence SET source_row = 0",
+        "DELETE FROM lead",
+    ],
+)
+def test_the_database_itself_refuses_what_must_not_be(
+    register: Register, opening: Opening, change: str
+) -> None:
+    opening({"ann": 0.9})
+    with pytest.raises(IntegrityError), register.writing() as session:
+        session.execute(text(change))
+
+
+def add(register: Register, row: Review | RouteTaken) -> None:
+    with register.writing() as session:
+        row.lead_id = session.scalars(select(Lead.id)).one()
+        session.add(row)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"outcome": "wrong", "innocent_explanation": None},
+        {"outcome": "wrong", "innocent_explanation": "  "},
+        {"outcome": "confirmed", "reasons": None},
+        {"outcome": "welfare"},
+        {"outcome": "inconclusive", "reviewer": ""},
+    ],
+)
+def test_the_database_itself_refuses_half_a_review(
+    register: Register, opening: Opening, row: dict[str, object]
+) -> None:
+    opening({"ann": 0.9})
+    with pytest.raises(IntegrityError):
+        add(register, Review(**{"reviewer": "R1", "reviewed_at": datetime(2024, 2, 1), **row}))
+
+
+def test_the_database_itself_refuses_an_outcome_as_a_route(register: Register, opening: Opening) -> None:
+    opening({"ann": 0.9})
+    with pytest.raises(IntegrityError):
+        add(register, RouteTaken(route="confirmed", decided_by="sgt", decided_at=datetime(2024, 2, 1)))
+
+
+def test_dates_come_back_as_they_went_in(register: Register, opening: Opening) -> None:
+    opening({"ann": 0.9})
+    with register.reading() as session:
+        assert session.scalars(select(Lead)).one().as_of == date(2024, 1, 1)
