@@ -84,7 +84,7 @@ class FeatureSchema:
         found = _described(other)
         lines = [f"- {name} ({column.kind})" for name, column in expected.items() if name not in found]
         lines += [f"+ {name} ({kind})" for name, (kind, _) in found.items() if name not in expected]
-        for name in expected.keys() & found.keys():
+        for name in (name for name in expected if name in found):
             lines += _differences(expected[name], *found[name], is_frame=isinstance(other, pl.DataFrame))
         if not lines and list(expected) != list(found):
             moved = [

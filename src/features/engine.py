@@ -176,17 +176,20 @@ def prepare(
     """
     people = people.with_row_index("person")
     asked = _asked(ideas)
+    latest = _each_once(latest for idea in ideas for latest in _registers_in(idea.of))
     names = {id(aggregate): f"v{i}" for i, aggregate in enumerate(_each_once(a for _, a, _ in asked))}
-    cells = {
-        events: _scan(
-            records, events, [(a, w) for e, a, w in asked if e is events], names, people, as_ofs, progress
-        )
-        for events in _each_once(events for events, _, _ in asked)
-    }
-    registers = {
-        id(latest): _register(records, latest, people, as_ofs, progress)
-        for latest in _each_once(latest for idea in ideas for latest in _registers_in(idea.of))
-    }
+    cells: dict[Events, Cells] = {}
+    registers: dict[int, Register] = {}
+    for events in _each_once(
+        [*(events for events, _, _ in asked), *(register.events for register in latest)]
+    ):
+        if progress is not None:
+            progress(f"reading {events.table.name}: {events.says}")
+        if of_events := [(aggregate, window) for owner, aggregate, window in asked if owner is events]:
+            cells[events] = _scan(records, events, of_events, names, people, as_ofs)
+        registers |= {
+            id(one): _register(records, one, people, as_ofs) for one in latest if one.events is events
+        }
     days = np.array([day_number(as_of) for as_of in as_ofs], dtype=np.float64)
     return Engine(days, len(people), cells, registers, names)
 
@@ -245,10 +248,7 @@ def _scan(
     names: Mapping[int, str],
     people: pl.DataFrame,
     as_ofs: Sequence[date],
-    progress: Progress | None,
 ) -> Cells:
-    if progress is not None:
-        progress(f"reading {events.table.name}: {events.says}")
     partials: dict[str, Partial] = {}
     for aggregate in _each_once(aggregate for aggregate, _ in asked):
         partials |= _partials(aggregate, names[id(aggregate)])
@@ -295,13 +295,9 @@ def _refuse_inexact(events: Events, cells: Cells) -> None:
             )
 
 
-def _register(
-    records: Records, latest: Latest, people: pl.DataFrame, as_ofs: Sequence[date], progress: Progress | None
-) -> Register:
+def _register(records: Records, latest: Latest, people: pl.DataFrame, as_ofs: Sequence[date]) -> Register:
     """The rows of a register, ranked in order of time."""
     events = latest.events
-    if progress is not None:
-        progress(f"reading {events.table.name}: {events.says}")
     order = order_in_time(events)
     ranked = (
         rows_of(records, events)
