@@ -68,8 +68,10 @@ def demo(
     officers: int = 2000,
     months: int = 60,
     seed: int = 1,
-    out: Annotated[Path, Parameter(help="Where the simulated force and everything made from it go.")] = Path("build/demo"),
-    common: Common = Common(),  # noqa: B008  # frozen
+    out: Annotated[Path, Parameter(help="Where the simulated force and everything made from it go.")] = Path(
+        "build/demo"
+    ),
+    common: Common = Common(),  # frozen
 ) -> None:
     """Run the whole story on a simulated force: records, features, models, leads, reviews, card.
 
@@ -92,8 +94,12 @@ def simulate(
         Parameter(help="No bias in detection; bias as Casey found it; confounders stronger than misconduct."),
     ] = "casey",
     null: Annotated[bool, Parameter(help="Plant no signal of misconduct at all.", negative="")] = False,
-    protected_seed: Annotated[int | None, Parameter(help="Seed of sickness, absence and adjustments alone.")] = None,
-    recode_reasons: Annotated[bool, Parameter(help="Permute every reason and absence code.", negative="")] = False,
+    protected_seed: Annotated[
+        int | None, Parameter(help="Seed of sickness, absence and adjustments alone.")
+    ] = None,
+    recode_reasons: Annotated[
+        bool, Parameter(help="Permute every reason and absence code.", negative="")
+    ] = False,
 ) -> None:
     """Write the extracts of a simulated force, with an answer key that no later step reads.
 
@@ -115,7 +121,7 @@ def validate(
     *,
     table: Annotated[list[str] | None, Parameter(help="Only these tables.", negative="")] = None,
     strict: Annotated[bool, Parameter(help="Refuse where a single row is bad.", negative="")] = False,
-    common: Common = Common(),  # noqa: B008
+    common: Common = Common(),
 ) -> None:
     """Check every table against its suite: accepted, quarantined with reasons, or refused.
 
@@ -133,7 +139,7 @@ def features(
     to: Annotated[date | None, Parameter(help="Last as-of date.")] = None,
     every: Annotated[str, Parameter(help="Step between as-of dates, such as 1mo or 7d.")] = "1mo",
     describe: Annotated[bool, Parameter(help="Print the catalogue instead.", negative="")] = False,
-    common: Common = Common(),  # noqa: B008
+    common: Common = Common(),
 ) -> None:
     """Build the point-in-time feature table, or describe the catalogue.
 
@@ -141,7 +147,9 @@ def features(
     """
     from evenhand import steps
 
-    steps.features(_open(common), first=from_, last=to, every=every, describe_only=describe, as_json=common.json)
+    steps.features(
+        _open(common), first=from_, last=to, every=every, describe_only=describe, as_json=common.json
+    )
 
 
 @app.command
@@ -149,13 +157,14 @@ def train(
     *,
     name: Annotated[str | None, Parameter(help="What to call the run.")] = None,
     test_dates: Annotated[
-        str | None, Parameter(help="Last known days to test on, with commas; each as-of date is the day after.")
+        str | None,
+        Parameter(help="Last known days to test on, with commas; each as-of date is the day after."),
     ] = None,
     research: Annotated[
         Literal["sickness"] | None, Parameter(help="An isolated study of what health data would add.")
     ] = None,
     seed: Annotated[int | None, Parameter(help="Seed of the run.")] = None,
-    common: Common = Common(),  # noqa: B008
+    common: Common = Common(),
 ) -> None:
     """Train against the baselines over temporal folds; every run is tracked in MLflow.
 
@@ -176,7 +185,7 @@ def compare(
     *runs: Annotated[str, Parameter(help="Names or ids of runs; the last five where none is given.")],
     capacity: Annotated[int | None, Parameter(help="Leads a batch, for all of them.")] = None,
     chart: Annotated[Path | None, Parameter(help="Also draw it to this SVG file.")] = None,
-    common: Common = Common(),  # noqa: B008
+    common: Common = Common(),
 ) -> None:
     """Put runs, baselines and live results side by side: confirmed against wrong at one capacity.
 
@@ -193,7 +202,7 @@ def promote(
     *,
     reason: Annotated[str, Parameter(help="Why; it is recorded.")],
     by: Annotated[str, Parameter(help="Who promotes it; it is recorded.")] = "not stated",
-    common: Common = Common(),  # noqa: B008
+    common: Common = Common(),
 ) -> None:
     """Make a registered version the champion that scores batches.
 
@@ -208,7 +217,7 @@ def promote(
 def models(
     *,
     live_on: Annotated[date | None, Parameter(help="Only the version that was champion on this day.")] = None,
-    common: Common = Common(),  # noqa: B008
+    common: Common = Common(),
 ) -> None:
     """List registered versions: aliases, who promoted what and when.
 
@@ -225,7 +234,7 @@ def score(
     as_of: Annotated[date, Parameter(help="The midnight to ask at.")],
     model: Annotated[str, Parameter(help="A version number, `champion` or `candidate`.")] = "champion",
     out: Annotated[Path | None, Parameter(help="Also write the scores to this Parquet file.")] = None,
-    common: Common = Common(),  # noqa: B008
+    common: Common = Common(),
 ) -> None:
     """Score everyone in the cohort with a registered model and open leads within capacity.
 
@@ -241,7 +250,7 @@ def card(
     version: Annotated[str, Parameter(help="A version number, `champion` or `candidate`.")] = "champion",
     *,
     out: Annotated[Path | None, Parameter(help="Folder to write it to.")] = None,
-    common: Common = Common(),  # noqa: B008
+    common: Common = Common(),
 ) -> None:
     """Write the model card of a version as HTML and Markdown; every figure comes from its run.
 
@@ -256,7 +265,7 @@ def card(
 def leads_list(
     *,
     as_of: Annotated[date | None, Parameter(help="Only the batch of this date.")] = None,
-    common: Common = Common(),  # noqa: B008
+    common: Common = Common(),
 ) -> None:
     """List leads with their state.
 
@@ -271,7 +280,7 @@ def leads_list(
 def leads_show(
     lead: Annotated[str, Parameter(help="The lead's id, or the first characters of it.")],
     *,
-    common: Common = Common(),  # noqa: B008
+    common: Common = Common(),
 ) -> None:
     """Show a lead: reasons for and against, the records behind them, what to look for first.
 
@@ -286,14 +295,16 @@ def leads_show(
 def leads_review(
     lead: Annotated[str, Parameter(help="The lead's id, or the first characters of it.")],
     *,
-    outcome: Annotated[Literal["confirmed", "wrong", "inconclusive"], Parameter(help="What the review found.")],
+    outcome: Annotated[
+        Literal["confirmed", "wrong", "inconclusive"], Parameter(help="What the review found.")
+    ],
     reasons: Annotated[str, Parameter(help="The reasons; for `wrong`, the innocent explanation.")],
     reviewer: Annotated[str, Parameter(help="Who reviewed it.")],
     route: Annotated[
         Literal["welfare", "supervisor", "prevention", "assessment", "no_action"],
         Parameter(help="Where it goes; a route is not an outcome."),
     ],
-    common: Common = Common(),  # noqa: B008
+    common: Common = Common(),
 ) -> None:
     """Record what a review of a lead found, with its reasons.
 
@@ -311,7 +322,7 @@ def leads_review(
 def leads_export(
     *,
     out: Annotated[Path, Parameter(help="A .csv or .parquet file.")],
-    common: Common = Common(),  # noqa: B008
+    common: Common = Common(),
 ) -> None:
     """Write every lead with its state and outcome to a file.
 
@@ -327,9 +338,9 @@ def prove(
     *,
     only: Annotated[list[str] | None, Parameter(help="Only these studies.", negative="")] = None,
     out: Annotated[Path, Parameter(help="The page to write.")] = Path("docs/evidence.md"),
-    chicago: Annotated[Path, Parameter(help="The Chicago records; their studies are left out where absent.")] = Path(
-        "../shared/chicago"
-    ),
+    chicago: Annotated[
+        Path, Parameter(help="The Chicago records; their studies are left out where absent.")
+    ] = Path("../shared/chicago"),
 ) -> None:
     """Run the studies that are too large for every test run, and write what held and what did not.
 
@@ -351,7 +362,9 @@ def _days_after(text: str) -> tuple[date, ...]:
     try:
         return tuple(date.fromisoformat(each.strip()) + timedelta(days=1) for each in text.split(","))
     except ValueError as error:
-        raise WrongUsage(f"--test-dates takes days such as 2008-12-31,2009-12-31; {text!r}: {error}.") from error
+        raise WrongUsage(
+            f"--test-dates takes days such as 2008-12-31,2009-12-31; {text!r}: {error}."
+        ) from error
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from features.errors import WrongUsage, did_you_mean
 
@@ -21,9 +26,13 @@ class Review(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    capacity: int = Field(0, ge=0, description="leads a batch may open; 0 means 1 % of the cohort, at least 10")
+    capacity: int = Field(
+        0, ge=0, description="leads a batch may open; 0 means 1 % of the cohort, at least 10"
+    )
     sample: int = Field(5, ge=0, description="people drawn at random for desk review beside each batch")
-    min_lift: float = Field(3.0, gt=0, description="the threshold's least confirmed rate, as a multiple of the base rate")
+    min_lift: float = Field(
+        3.0, gt=0, description="the threshold's least confirmed rate, as a multiple of the base rate"
+    )
 
 
 class Study(BaseModel):
@@ -38,15 +47,21 @@ class Study(BaseModel):
 class Config(BaseSettings):
     """Everything a command needs to know about the workspace; paths are relative to where it runs."""
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix="EVENHAND_", env_nested_delimiter="__")
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="EVENHAND_", env_nested_delimiter="__"
+    )
 
     force: str = Field("simulated", description="a force that ships, or the path of a definition")
     data: str = Field("data", description="folder of extracts, or a database URL")
-    out: Path = Field(Path("build"), description="what the commands write: accepted rows, features, scores, cards")
+    out: Path = Field(
+        Path("build"), description="what the commands write: accepted rows, features, scores, cards"
+    )
     runs: Path = Field(Path("mlruns"), description="the MLflow store")
     suites: Path = Field(Path("expectations"), description="Great Expectations suites, one folder a force")
     governance: Path = Field(Path("governance.toml"), description="the records that software cannot know")
-    register_url: str = Field("sqlite:///build/register.db", description="the register of leads, any SQLAlchemy URL")
+    register_url: str = Field(
+        "sqlite:///build/register.db", description="the register of leads, any SQLAlchemy URL"
+    )
     seed: int = Field(1, ge=0, description="seed of everything that draws")
     review: Review = Review()
     study: Study = Study()
@@ -91,12 +106,16 @@ def _explain(error: ValidationError, path: Path | None) -> str:
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            lines.append(f"unknown key '{key}'. {did_you_mean(str(problem['loc'][-1]), _known_keys(problem['loc']))}")
+            lines.append(
+                f"unknown key '{key}'. {did_you_mean(str(problem['loc'][-1]), _known_keys(problem['loc']))}"
+            )
         else:
             lines.append(f"'{key}' = {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}.")
     return f"{path or 'configuration'}: " + "\n  ".join(lines)
 
 
 def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
-    section: type[BaseModel] = {"review": Review, "study": Study}.get(str(loc[0]), Config) if len(loc) > 1 else Config
+    section: type[BaseModel] = (
+        {"review": Review, "study": Study}.get(str(loc[0]), Config) if len(loc) > 1 else Config
+    )
     return list(section.model_fields)

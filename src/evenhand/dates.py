@@ -37,7 +37,9 @@ def study_dates(force: ForceDefinition, *, first: date, end: date) -> StudyDates
     wait = outcome.horizon_months + (outcome.settle_months if calendar.tests_settle else 0)
     testable = [day for day in candidates if months_after(day, wait) <= end]
     # A test needs at least one date that was settled by then to learn from.
-    earliest = months_after(candidates[0], outcome.horizon_months + outcome.settle_months) if candidates else end
+    earliest = (
+        months_after(candidates[0], outcome.horizon_months + outcome.settle_months) if candidates else end
+    )
     tests = tuple(day for day in testable if day >= earliest)[-calendar.tests :]
     if not tests:
         raise WrongUsage(

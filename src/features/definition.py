@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -109,6 +110,18 @@ class Reveals:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ForceDefinition:
+    """Everything Evenhand knows about a force.
+
+    Attributes:
+        people: `"table.column"` that names everyone the force knows.
+        identity_map: the table that translates other systems' person numbers.
+        use: `live` leads are about people who can be affected, and need every governance record;
+            `simulated` people do not exist; `validation` records are public and historical: they are scored
+            to prove the method, and no lead is ever opened.
+        reveals: columns that may not stand together in one model.
+        audit_attributes: `"table.column"` of what fairness is audited by, and never modelled.
+    """
+
     name: str
     title: str
     tables: tuple[Table, ...]
@@ -120,6 +133,7 @@ class ForceDefinition:
     typologies: Mapping[str, str]
     people: str
     identity_map: str | None = None
+    use: Literal["live", "simulated", "validation"] = "live"
     reveals: tuple[Reveals, ...] = ()
     audit_attributes: tuple[str, ...] = ()
     tables_by_name: Mapping[str, Table] = field(init=False, repr=False)

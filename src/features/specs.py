@@ -9,7 +9,7 @@ declaration itself (`features.lineage`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import polars as pl
@@ -213,6 +213,10 @@ class Catalogue:
     def with_research(self, study: str) -> Catalogue:
         """The ordinary catalogue and the ideas of one research study."""
         return Catalogue(tuple(idea for idea in self.ideas if idea.research in (None, study)))
+
+    def adopting(self, study: str) -> Catalogue:
+        """The ordinary catalogue with the ideas of one study as ordinary ones; their marks stay."""
+        return Catalogue(tuple(replace(idea, research=None) for idea in self.with_research(study).ideas))
 
     @property
     def columns(self) -> tuple[str, ...]:

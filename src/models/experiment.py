@@ -49,7 +49,7 @@ class AcceptedRecords(Records, Protocol):
     """Accepted rows that also say which days they cover."""
 
     @property
-    def last_date(self) -> date: ...
+    def last_date(self) -> date | None: ...
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -60,6 +60,7 @@ class Study:
         table: features of the cohort on every date of the study.
         folds: tests, and dates on which only reviews are replayed.
         until: the final model may know what was found before this day.
+        judged_by: findings made before this day count on the test dates; None: all in the extract.
         final_as_ofs: dates settled by then.
     """
 
@@ -70,6 +71,7 @@ class Study:
     folds: tuple[Fold, ...]
     replay_only: tuple[date, ...]
     until: date
+    judged_by: date | None
     final_as_ofs: tuple[date, ...]
 
 
@@ -151,6 +153,7 @@ def run_experiment(
     planted: pl.DataFrame | None = None,
     reviews: pl.DataFrame | None = None,
     until: date | None = None,
+    judged_by: date | None = None,
     min_lift: float = 3.0,
     draws: int = 1000,
     progress: Progress | None = None,
@@ -168,6 +171,8 @@ def run_experiment(
         reviews: person_key, as_of, outcome (confirmed, wrong, inconclusive, open) of earlier leads.
         until: the final model may know what was found before this day; the day after the last record where
             None.
+        judged_by: on the test dates too, only findings made before this day count. None: all in the extract,
+            also those of releases long after its last event.
         min_lift: what multiple of the base rate the confirmed rate at the threshold must be.
         draws: resamples behind each interval.
 
@@ -186,6 +191,7 @@ def run_experiment(
         catalogue=catalogue,
         reviews=reviews,
         until=until,
+        judged_by=judged_by,
         progress=progress,
     )
     backtest, spread = run_backtest(study, params, capacity=capacity, planted=planted, progress=progress)
@@ -215,6 +221,7 @@ def prepare(
     catalogue: Catalogue | None = None,
     reviews: pl.DataFrame | None = None,
     until: date | None = None,
+    judged_by: date | None = None,
     progress: Progress | None = None,
 ) -> Study:
     """Features on every date of a study, built once."""
@@ -228,7 +235,7 @@ def prepare(
     replay_only = [day for day in sorted(reviewed - tests) if settled_as_ofs(candidates, by=day, **wait)]
     if replay_only:
         folds += temporal_folds(replay_only, candidates, **wait)
-    until = until or accepted.last_date + timedelta(days=1)
+    until = until or _day_after_the_last(accepted)
     final = settled_as_ofs(candidates, by=until, **wait)
     if not final:
         raise WrongUsage(
@@ -246,6 +253,7 @@ def prepare(
         folds=folds,
         replay_only=tuple(replay_only),
         until=until,
+        judged_by=judged_by,
         final_as_ofs=final,
     )
 
@@ -292,7 +300,7 @@ def _score_fold(study: Study, fold: Fold, params: Params) -> tuple[pl.DataFrame,
         "threshold_rule": threshold_rule(people, baselines.threshold_rule),
         "random": at_random(len(people)),
     }
-    became = _released_labels(study, fold.test_as_of)
+    became = _labels_to_judge_by(study, fold.test_as_of)
     return (
         people.select(KEYS)
         .join(became, on=list(KEYS), how="left", maintain_order="left")
@@ -301,9 +309,20 @@ def _score_fold(study: Study, fold: Fold, params: Params) -> tuple[pl.DataFrame,
     )
 
 
-def _released_labels(study: Study, as_of: date) -> pl.DataFrame:
-    """What the whole extract says of a test date; settled only if its findings had time to be made in it."""
+def _day_after_the_last(accepted: AcceptedRecords) -> date:
+    if accepted.last_date is None:
+        raise WrongUsage("no event was accepted, so there is nothing to learn from. See the validation account.")
+    return accepted.last_date + timedelta(days=1)
+
+
+def _labels_to_judge_by(study: Study, as_of: date) -> pl.DataFrame:
+    """What is said of a test date: by the whole extract, or by what was known before `judged_by`.
+
+    Settled only if its findings had time to be made in it.
+    """
     outcome = study.force.outcome
+    if study.judged_by is not None:
+        return labels(study.force, study.accepted, [as_of], seen_by=datetime.combine(study.judged_by, time()))
     closed = (
         study.accepted.scan(outcome.cases.table.name)
         .select(pl.col(outcome.closed_at).cast(pl.Date).max())
@@ -311,7 +330,7 @@ def _released_labels(study: Study, as_of: date) -> pl.DataFrame:
         .item()
     )
     # Findings may come from a release long after the last event (Chicago), so the later of the two counts.
-    released = max(closed or study.accepted.last_date, study.accepted.last_date) + timedelta(days=1)
+    released = max(day for day in (closed, study.accepted.last_date, study.until) if day) + timedelta(days=1)
     settled = settled_as_ofs(
         [as_of], by=released, horizon_months=outcome.horizon_months, settle_months=outcome.settle_months
     )

@@ -336,3 +336,22 @@ def _write_files(folder: Path, experiment: Experiment, account: Mapping[str, Any
 
 def _write_json(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def log_json(run: Run, file: str, value: object) -> None:
+    """Keep a JSON document with the run, under `file` in its artifacts."""
+    with tempfile.TemporaryDirectory() as folder:
+        _write_json(Path(folder, file), value)
+        run.log_folder(Path(folder))
+
+
+def read_json(runs: Path, run_id: str, file: str) -> Any:
+    """A JSON document kept with a run.
+
+    Raises:
+        WrongUsage: the run kept no such document.
+    """
+    path = artifacts_folder(open_store(runs), runs, run_id) / file
+    if not path.is_file():
+        raise WrongUsage(f"run {run_id} kept no {file}. Train the model again: evenhand train.")
+    return json.loads(path.read_text(encoding="utf-8"))

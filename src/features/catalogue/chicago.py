@@ -262,6 +262,7 @@ FORCE = ForceDefinition(
     ),
     calendar=Calendar(every_months=12, first=date(2003, 1, 1), tests_settle=False),
     typologies={"C": "conduct complained of", "F": "use of force"},
+    use="validation",
     people="officers.officer_id",
     audit_attributes=("officers.gender", "officers.race"),
 )

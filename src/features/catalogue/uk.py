@@ -698,6 +698,7 @@ FORCE = ForceDefinition(
         "C": "conduct complained of by the public",
         "M": "conduct already under examination or found",
     },
+    use="simulated",
     people="establishment.person_key",
     identity_map="identity_map",
     reveals=(

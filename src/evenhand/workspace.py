@@ -1,0 +1,435 @@
+"""A workspace: one force, its records, its runs and its register, as commands and notebooks use them.
+
+Each method does one step of the story and returns what it made; nothing is printed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import polars as pl
+
+from evenhand.config import Config
+from evenhand.dates import StudyDates, study_dates
+from features.definition import ForceDefinition, load_force
+from features.errors import GateRefused, WrongUsage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evenhand.governance.card import WrittenCard
+    from evenhand.governance.gate import Permit
+    from evenhand.governance.records import Records
+    from evenhand.leads.opening import Opened
+    from evenhand.leads.register import Register
+    from features.accepted import Accepted
+    from features.account import Account
+    from features.build import FeatureTable
+    from features.specs import Catalogue
+    from models.compare import Comparison
+    from models.experiment import Experiment
+    from models.ranker import Params
+    from models.registry import RegisteredModel
+    from models.research import StudyResult
+    from models.scoring import ScoreBatch
+
+Progress = Callable[[str], None]
+CARD_FACTS = "card_facts.json"
+ANSWER_KEY = "answer_key"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedRun:
+    """A tracked run and the version it registered."""
+
+    experiment: Experiment
+    run_id: str
+    registered: RegisteredModel
+
+    def _repr_html_(self) -> str:
+        return f"{self.registered._repr_html_()}{self.experiment._repr_html_()}"
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredBatch:
+    """Scores, where they were written, and the leads they opened (None where the force opens none)."""
+
+    batch: ScoreBatch
+    folder: Path
+    opened: Opened | None
+
+    def _repr_html_(self) -> str:
+        return self.batch._repr_html_() + (self.opened._repr_html_() if self.opened else "")
+
+
+class Workspace:
+    """The steps of the story for one configuration.
+
+    Args:
+        config: see `evenhand.config.load_config`.
+        progress: told of each step of long work.
+    """
+
+    def __init__(self, config: Config, *, progress: Progress | None = None) -> None:
+        self.config = config
+        self.force: ForceDefinition = load_force(config.force)
+        self.progress = progress
+
+    @property
+    def home(self) -> Path:
+        """Where everything made from this force's records goes."""
+        return self.config.out / self.force.name
+
+    @property
+    def docs(self) -> Path:
+        """Where the Data Docs are written."""
+        return self.home / "data-docs"
+
+    def validate(self, *, only: Sequence[str] | None = None, strict: bool = False) -> Account:
+        """Read, judge and keep the extracts, and write their Data Docs."""
+        return self._ingest(only=only, strict=strict, docs=self.docs)[1]
+
+    @cached_property
+    def accepted(self) -> Accepted:
+        """The accepted rows of every table, read anew where an extract has changed."""
+        return self._ingest()[0]
+
+    @cached_property
+    def account(self) -> Account:
+        """What became of every row read."""
+        return self._ingest()[1]
+
+    def _ingest(
+        self, *, only: Sequence[str] | None = None, strict: bool = False, docs: Path | None = None
+    ) -> tuple[Accepted, Account]:
+        from features.ingest import ingest
+
+        return ingest(
+            self.force,
+            self.config.data,
+            out=self.home,
+            suites=self.config.suites / self.force.name,
+            docs=docs,
+            only=only,
+            strict=strict,
+            progress=self.progress,
+        )
+
+    @cached_property
+    def extent(self) -> tuple[date, date]:
+        """The first day that half of the event tables report on, and the day after the last recorded day.
+
+        A few rows are always known long before or, as with findings of later releases, long after the rest;
+        so the first day is a median, and the last is the earlier of what was last recorded and last happened.
+        """
+        from features.accepted import is_about_events
+
+        spans = pl.concat(
+            self.accepted.scan(table.name).select(
+                first=pl.col(table.known_at).min().cast(pl.Date),
+                known=pl.col(table.known_at).max().cast(pl.Date),
+                occurred=pl.col(table.occurred_at).max().cast(pl.Date),
+            )
+            for table in self.force.tables
+            if table.known_at and table.occurred_at and is_about_events(self.force, table)
+        ).collect()
+        firsts = spans["first"].drop_nulls().sort()
+        if firsts.is_empty():
+            raise WrongUsage(f"{self.config.data} holds no event that was accepted. See `evenhand validate`.")
+        last = min(spans["known"].drop_nulls().max(), spans["occurred"].drop_nulls().max())  # type: ignore[type-var]  # dates
+        return firsts[len(firsts) // 2], last + timedelta(days=1)  # type: ignore[operator]  # dates
+
+    def dates(self, *, until: date | None = None) -> StudyDates:
+        """The calendar of a study that knows nothing from `until` on (the end of the records where None)."""
+        first, end = self.extent
+        return study_dates(self.force, first=first, end=min(until or end, end))
+
+    def check_as_of(self, as_of: date) -> None:
+        """Refuse an as-of date that the records do not cover."""
+        first, end = self.extent
+        if not first < as_of <= end:
+            raise WrongUsage(
+                f"as-of date {as_of} is outside the records, which run from {first} to {end - timedelta(days=1)}. "
+                f"Choose a date after {first} and not after {end}."
+            )
+
+    def features(self, as_ofs: Sequence[date]) -> FeatureTable:
+        """The ordinary catalogue's features of the cohort on some dates."""
+        from features.build import build
+
+        for as_of in as_ofs:
+            self.check_as_of(as_of)
+        return build(self.force, self.accepted, as_ofs, progress=self.progress)
+
+    @cached_property
+    def records(self) -> Records:
+        """What `governance.toml` records."""
+        from evenhand.governance.records import read_records
+
+        return read_records(self.config.governance)
+
+    def train(
+        self,
+        *,
+        name: str | None = None,
+        test_as_ofs: Sequence[date] | None = None,
+        until: date | None = None,
+        with_health: bool = False,
+    ) -> TrainedRun:
+        """Backtest every method, train the model, track the run and register the version as candidate.
+
+        Args:
+            test_as_ofs: the calendar's last dates where None.
+            until: train as if the records ended before this day.
+            with_health: let sickness and absence levels in, which `governance.toml` must permit.
+
+        Raises:
+            GateRefused: health is asked for without its records.
+        """
+        from evenhand.governance.gate import health_permitted
+        from evenhand.run_facts import facts_of_run
+        from models import registry, tracking
+        from models.experiment import run_experiment
+
+        catalogue = self._with_health() if with_health else self.force.catalogue.ordinary()
+        dates, tests = self._tests(test_as_ofs, until)
+        planted = self._planted([*tests, *dates.candidates])
+        reviews = self.reviews(before=until)
+        experiment = run_experiment(
+            self.force,
+            self.accepted,
+            test_as_ofs=tests,
+            train_candidates=dates.candidates,
+            params=self._params(),
+            capacity=self.config.review.capacity,
+            seed=self.config.seed,
+            catalogue=catalogue,
+            planted=None if planted is None else planted.drop("lookalike"),
+            reviews=reviews,
+            until=dates.end,
+            judged_by=until,
+            min_lift=self.config.review.min_lift,
+            draws=self.config.study.draws,
+            progress=self.progress,
+        )
+        health = self.research("sickness", test_as_ofs=tests, until=until) if with_health else None
+        self._say("keeping the run")
+        with tracking.tracked(self.config.runs, self.force.name, name=name) as run:
+            tracking.log_experiment(run, experiment, account=self.account.to_dict())
+            facts = facts_of_run(
+                self.force, experiment, self.account, run_id=run.run_id, started_ms=run.started_ms,
+                catalogue=catalogue, planted=planted, health=health,
+            )  # fmt: skip
+            tracking.log_json(run, CARD_FACTS, facts)
+            registered = registry.register(
+                self.config.runs,
+                self.force,
+                experiment.model,
+                run_id=run.run_id,
+                health_permitted=with_health and health_permitted(self.records),
+                catalogue=catalogue,
+            )
+        return TrainedRun(experiment, run.run_id, registered)
+
+    def research(
+        self, study: str, *, test_as_ofs: Sequence[date] | None = None, until: date | None = None
+    ) -> StudyResult:
+        """An isolated, tracked study of what a set of marked ideas would add and whom it would hurt."""
+        from models import tracking
+        from models.research import run_study
+
+        dates, tests = self._tests(test_as_ofs, until)
+        planted = self._planted([*tests, *dates.candidates])
+        result = run_study(
+            self.force,
+            self.accepted,
+            study,
+            test_as_ofs=tests,
+            train_candidates=dates.candidates,
+            params=self._params(),
+            capacity=self.config.review.capacity,
+            seed=self.config.seed,
+            planted=planted,
+            until=dates.end,
+            draws=self.config.study.draws,
+            progress=self.progress,
+        )
+        with tracking.tracked(self.config.runs, f"{self.force.name}-research", name=study) as run:
+            tracking.log_research(run, result, account=self.account.to_dict())
+        return result
+
+    def _tests(
+        self, test_as_ofs: Sequence[date] | None, until: date | None
+    ) -> tuple[StudyDates, tuple[date, ...]]:
+        dates = self.dates(until=until)
+        for as_of in test_as_ofs or ():
+            self.check_as_of(as_of)
+        return dates, tuple(test_as_ofs or dates.tests)
+
+    def _params(self) -> Params:
+        from models.ranker import Params
+
+        return Params(threads=self.config.study.threads)
+
+    def _with_health(self) -> Catalogue:
+        from evenhand.governance.gate import missing_for_health
+
+        if missing := missing_for_health(self.records):
+            listed = "\n".join(f"- {line}" for line in missing)
+            raise GateRefused(
+                f"Sickness and absence levels may not enter an ordinary run: {self.records.origin} does not record "
+                f"the basis for it.\n{listed}\nRecord it, or measure it apart: evenhand train --research sickness."
+            )
+        return self.force.catalogue.adopting("sickness")
+
+    def _planted(self, as_ofs: Sequence[date]) -> pl.DataFrame | None:
+        """What the answer key of a simulated force says, for measuring; None on any other force."""
+        if self.force.use != "simulated":
+            return None
+        if not Path(self.config.data, ANSWER_KEY).is_dir():
+            return None
+        from evenhand.force.truth import planted
+
+        return planted(Path(self.config.data), list(as_ofs)).select(
+            "person_key", "as_of", "planted", pl.col("lookalike").list.first()
+        )
+
+    def reviews(self, *, before: date | None = None) -> pl.DataFrame | None:
+        """Review outcomes of earlier leads, `[person_key, as_of, outcome]`; None where no lead was opened."""
+        from evenhand.leads.review import outcomes
+
+        with self.register() as register:
+            found = outcomes(register, known_before=datetime.combine(before, time()) if before else None)
+        leads = found.filter(pl.col("kind") == "lead").select("person_key", "as_of", "outcome")
+        return leads if leads.height else None
+
+    @contextmanager
+    def register(self) -> Iterator[Register]:
+        """The register of leads, brought to its present form."""
+        from evenhand.leads.register import open_register
+
+        with open_register(self.config.register_url) as register:
+            yield register
+
+    def model(self, which: int | str = "champion") -> RegisteredModel:
+        """A registered version, by number or alias."""
+        from models import registry
+
+        return registry.load(self.config.runs, self.force.name, which)
+
+    def promote(self, which: int | str, *, reason: str, at: datetime, by: str) -> RegisteredModel:
+        """Make a version the champion; who, when and why are recorded."""
+        from models import registry
+
+        return registry.promote(self.config.runs, self.force.name, which, reason=reason, at=at, who=by)
+
+    def compare(self, runs: Sequence[str] = (), *, capacity: int | None = None, last: int = 5) -> Comparison:
+        """Runs and baselines side by side, with the live register; the last few runs where none is named."""
+        from models import tracking
+        from models.compare import compare
+        from models.experiment import live_counts
+
+        if not runs:
+            known = tracking.list_runs(self.config.runs, self.force.name)
+            runs = tuple(known["run_id"].head(last))
+        reviews = self.reviews()
+        return compare(
+            {run: tracking.read_backtest(self.config.runs, run) for run in runs},
+            capacity=capacity,
+            reviews=reviews,
+            live=None if reviews is None else live_counts(reviews),
+            draws=self.config.study.draws,
+            seed=self.config.seed,
+        )
+
+    def permit(self, on: date) -> Permit:
+        """Leave to score on a day, or GateRefused with every record that is missing."""
+        from evenhand.governance.gate import may_score
+
+        return may_score(self.records, on=on, simulated=self.force.use == "simulated")
+
+    def score(self, as_of: date, *, model: int | str = "champion", at: datetime) -> ScoredBatch:
+        """Score the cohort and open leads; a force of public records opens none.
+
+        Args:
+            at: when the scores are made; leave is asked for this day.
+        """
+        from models.scoring import score
+
+        permit = None if self.force.use == "validation" else self.permit(at.date())
+        registered = self.model(model)
+        self.check_as_of(as_of)
+        batch = score(
+            self.force,
+            self.accepted,
+            registered.trained,
+            as_of,
+            name=registered.title,
+            capacity=self.config.review.capacity,
+            progress=self.progress,
+        )
+        folder = batch.write(self.home / "scores" / f"{as_of}-v{registered.version}")
+        opened = None if permit is None else self._open_leads(batch, registered, permit, at)
+        return ScoredBatch(batch, folder, opened)
+
+    def _open_leads(
+        self, batch: ScoreBatch, registered: RegisteredModel, permit: Permit, at: datetime
+    ) -> Opened:
+        from evenhand.leads.opening import Terms, open_leads
+        from features.evidence import rows_behind
+        from models.scoring import score
+
+        def rescore(people: pl.DataFrame) -> pl.DataFrame:
+            return score(
+                self.force, self.accepted, registered.trained, batch.as_of,
+                people=people["person_key"], rows_known_from=people,
+            ).frame.select("person_key", "score")  # fmt: skip
+
+        terms = Terms(
+            force=self.force.name,
+            model=registered.title,
+            fingerprints=self.accepted.fingerprints,
+            capacity=batch.capacity,
+            threshold=batch.threshold.score,
+            seed=self.config.seed,
+            sample_size=self.config.review.sample,
+        )
+        with self.register() as register:
+            return open_leads(
+                register,
+                batch,
+                terms,
+                permit=permit,
+                rescore=rescore,
+                evidence_of=lambda person, column: rows_behind(
+                    self.force, self.accepted, column, person_key=cast("str | int", person), as_of=batch.as_of
+                ),
+                innocent_of=lambda column: batch.words[column].innocent,
+                scored_at=at,
+            )
+
+    def card(
+        self, which: int | str = "champion", *, out: Path | None = None, written_at: datetime
+    ) -> WrittenCard:
+        """Write the model card of a version, from its run, the governance records and the register."""
+        from evenhand.governance.card import write_card
+        from evenhand.governance.facts import CardFacts
+        from evenhand.run_facts import complete
+        from models import tracking
+
+        registered = self.model(which)
+        facts = tracking.read_json(self.config.runs, registered.run_id, CARD_FACTS)
+        return write_card(
+            CardFacts.of(complete(facts, registered, self.records, self.reviews(), written_at=written_at)),
+            out or self.home / "cards" / f"v{registered.version}",
+        )
+
+    def _say(self, step: str) -> None:
+        if self.progress:
+            self.progress(step)
