@@ -90,11 +90,8 @@ class BruteForce:
             known_then = row["_occurred"] < until and _stands(row, until)
             if row[latest.key or "person_key"] != looked_up or looked_up is None or not known_then:
                 continue
-            order = (
-                row["_occurred"],
-                row["_known"],
-                *(str(row.get(name)) for name in latest.events.table.key),
-            )
+            key = tuple(str(row.get(name)) for name in latest.events.table.key)
+            order = (row["_occurred"], row["_known"], key, value is not None, value)
             if found is None or order > found[0]:
                 found = (order, value)
         return None if found is None else found[1]

@@ -239,7 +239,7 @@ def test_compiled_finds_what_great_expectations_finds(case: str) -> None:
     kind, arguments, frames = CASES[case]
 
     @settings(
-        max_examples=20,
+        max_examples=30,
         deadline=None,
         database=None,
         derandomize=True,

@@ -91,7 +91,7 @@ def test_the_order_of_rows_changes_nothing(seed):
 
 def agrees(force: ForceDefinition, catalogue: Catalogue, tables: tuple[Table, ...], seed: int) -> int:
     """Compare a built table with plain loops; how many values were neither zero nor nothing."""
-    records = accepted(tables, random_rows(tables, seed))
+    records = accepted(tables, random_rows(tables, seed, rows_a_table=150))
     table = build(force, records, AS_OFS, catalogue=catalogue)
     brute = BruteForce(records.frames)
     telling = 0
@@ -108,7 +108,7 @@ def agrees(force: ForceDefinition, catalogue: Catalogue, tables: tuple[Table, ..
                 assert found is None, (column.name, row["person_key"], row["as_of"], found)
                 assert expected is None, (column.name, row["person_key"], row["as_of"], expected)
             else:
-                assert found == pytest.approx(expected, rel=1e-9, abs=1e-4), (
+                assert found == pytest.approx(expected, rel=1e-6, abs=1e-4), (
                     column.name,
                     row["person_key"],
                     row["as_of"],
@@ -120,13 +120,13 @@ def agrees(force: ForceDefinition, catalogue: Catalogue, tables: tuple[Table, ..
 @few
 @given(SEEDS)
 def test_brute_force_agrees_over_the_whole_catalogue(seed):
-    assert agrees(uk.FORCE, CATALOGUE, TABLES, seed) > 100
+    assert agrees(uk.FORCE, CATALOGUE, TABLES, seed) > 300
 
 
 @few
 @given(SEEDS)
 def test_brute_force_agrees_on_every_way_to_aggregate(seed):
-    assert agrees(small_force.FORCE, small_force.FORCE.catalogue, SMALL_TABLES, seed) > 30
+    assert agrees(small_force.FORCE, small_force.FORCE.catalogue, SMALL_TABLES, seed) > 60
 
 
 def test_every_kind_of_term_and_aggregate_is_among_those_compared():
