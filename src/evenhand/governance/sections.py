@@ -44,14 +44,16 @@ COUNT_WORDS = {
 }
 
 RATE_WORDS = {
+    "share_confirmed": "Share confirmed: of the list at capacity, the part that was confirmed",
+    "share_misconduct": "Share misconduct: of the list at capacity, the part whose misconduct was planted",
     "precision": "Precision: share of the list that is confirmed (or planted)",
     "recall": "Recall: share of those confirmed (or planted) that is on the list",
     "lift": "Lift: precision as a multiple of the base rate",
     "auc": "AUC: chance that one confirmed (or planted) stands above one who is not",
 }
 
-# The figure that is drawn, where a basis has it for more than one method.
-DRAWN = "precision_at_capacity"
+# The figure that is drawn for a basis: the first of these that more than one method has.
+DRAWN = ("precision_at_capacity", "share_confirmed", "share_misconduct")
 
 PRIMARY_USES = (
     "To suggest to trained reviewers whose records to look at first, within the number they can review with care.",
@@ -321,9 +323,12 @@ def _quantitative(facts: CardFacts) -> Section:
 
 def _of_basis(basis: str, figures: list[Figure]) -> Iterator[Block]:
     yield Paragraph(BASES[basis])
-    drawn = [figure for figure in figures if figure.name == DRAWN and figure.as_of == ALL_DATES]
-    if len(drawn) > 1:
-        yield _drawing(drawn)
+    together = [figure for figure in figures if figure.as_of == ALL_DATES]
+    for name in DRAWN:
+        drawn = [figure for figure in together if figure.name == name and figure.value is not None]
+        if len(drawn) > 1:
+            yield _drawing(name, drawn)
+            break
     dates = sorted({figure.as_of for figure in figures}, key=lambda as_of: (as_of != ALL_DATES, as_of))
     for as_of in dates:
         when = "all dates together" if as_of == ALL_DATES else f"as of {as_of}"
@@ -332,11 +337,11 @@ def _of_basis(basis: str, figures: list[Figure]) -> Iterator[Block]:
         )
 
 
-def _drawing(figures: list[Figure]) -> Drawing:
-    known = [(each, each.value, each.low, each.high) for each in figures]
-    reach = max((high for *_, high in known if high is not None), default=0.0) or 1.0
+def _drawing(name: str, figures: list[Figure]) -> Drawing:
+    ranges = [(each, each.value or 0.0, each.low or 0.0, each.high or 0.0) for each in figures]
+    reach = max(high for *_, high in ranges) or 1.0
     return Drawing(
-        f"{_metric_words(DRAWN)}, all dates together, with 95 % intervals",
+        f"{_metric_words(name)}, all dates together, with 95 % intervals",
         tuple(
             Bar(
                 METHODS.get(each.method, each.method),
@@ -345,8 +350,7 @@ def _drawing(figures: list[Figure]) -> Drawing:
                 high / reach,
                 str(_cell(each)),
             )
-            for each, value, low, high in known
-            if value is not None and low is not None and high is not None
+            for each, value, low, high in ranges
         ),
     )
 

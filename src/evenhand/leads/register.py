@@ -130,20 +130,27 @@ def _begin(connection: Connection) -> None:
 def _bring_to_head(engine: Engine) -> None:
     config = _alembic()
     script = ScriptDirectory.from_config(config)
-    head = script.get_current_head()
-    with engine.execution_options(writes=True).connect() as connection:
-        here = MigrationContext.configure(connection).get_current_revision()
-        if here == head:
+    with engine.connect() as connection:
+        if _stands_at_head(connection, script):
             return
-        if here is not None and here not in {revision.revision for revision in script.walk_revisions()}:
-            raise WrongUsage(
-                f"The register at {engine.url.render_as_string(hide_password=True)} stands at schema "
-                f"{here}, which this version of Evenhand (schema {head}) does not know. Use the newer "
-                "version that wrote it, or name another register."
-            )
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
+    # Only now is the lock taken, and what was seen without it is looked at again.
+    with engine.execution_options(writes=True).connect() as connection:
+        if not _stands_at_head(connection, script):
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+
+
+def _stands_at_head(connection: Connection, script: ScriptDirectory) -> bool:
+    here = MigrationContext.configure(connection).get_current_revision()
+    head = script.get_current_head()
+    if here is not None and here not in {revision.revision for revision in script.walk_revisions()}:
+        raise WrongUsage(
+            f"The register at {connection.engine.url.render_as_string(hide_password=True)} stands at schema "
+            f"{here}, which this version of Evenhand (schema {head}) does not know. Use the newer version "
+            "that wrote it, or name another register."
+        )
+    return here == head
 
 
 def _alembic() -> Config:

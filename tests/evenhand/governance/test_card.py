@@ -14,8 +14,9 @@ import polars as pl
 import pytest
 
 from evenhand.governance.card import card_html, card_markdown, write_card
-from evenhand.governance.facts import CardFacts, Figure, features_of, figures_of
-from evenhand.governance.records import Records, read_records
+from evenhand.governance.facts import CardFacts, Figure, features_of, figures_of, tables_of
+from evenhand.governance.records import Consultation, DecisionNotToConsult, Records, read_records
+from features.account import Account, TableAccount
 from features.definition import load_force
 from features.errors import GateRefused
 from tests.evenhand.governance.conftest import HEALTH, METRICS, RECORDS
@@ -157,6 +158,40 @@ def test_the_page_can_be_found_one_s_way_in(facts: CardFacts) -> None:
     assert {reference[1:] for reference in page.references} <= set(page.ids)
 
 
+def luminance(colour: str) -> float:
+    parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize(
+    ("ink", "ground"),
+    [
+        ("ink", "ground"),
+        ("ink", "tint"),
+        ("quiet", "ground"),
+        ("quiet", "tint"),
+        ("mark", "ground"),
+        ("alarm", "alarm-tint"),
+    ],
+)
+def test_text_can_be_read_by_weak_eyes(facts: CardFacts, ink: str, ground: str) -> None:
+    palette = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", card_html(facts)))
+    dark, light = luminance(palette[ink]), luminance(palette[ground])
+    # WCAG 2 asks for 4.5 to 1 (level AA).
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_methods_are_drawn_to_one_scale_with_their_intervals(facts: CardFacts) -> None:
+    html = card_html(facts)
+    assert "<figcaption>Precision at capacity, all dates together, with 95 % intervals</figcaption>" in html
+    # Of 37.5 %, the widest reach: 22.5 % stands at 60, and the random draw's 1.33 % to 15.76 % at 3.55 to 42.03.
+    assert 'class="value" x1="60.00"' in html
+    assert 'class="whisker" x1="3.55" y1="5" x2="42.03"' in html
+
+
 def test_text_of_the_run_cannot_become_markup(run: dict[str, Any]) -> None:
     run["caveats"] = ("<script>alert(1)</script> & | more",)
     html = card_html(CardFacts.of(run))
@@ -273,6 +308,51 @@ def test_a_card_that_cannot_be_written_leaves_the_old_one(facts: CardFacts, tmp_
         write_card(facts, tmp_path)
     assert written.markdown.read_text(encoding="utf-8") == before
     assert not list(tmp_path.glob(".card-*"))
+
+
+def test_a_test_date_must_add_up(run: dict[str, Any]) -> None:
+    run["evaluation"]["dates"][0]["cohort"] = 2000
+    with pytest.raises(GateRefused, match="not the sum of its parts"):
+        CardFacts.of(run)
+
+
+def test_a_research_run_says_that_it_can_never_be_used(run: dict[str, Any]) -> None:
+    run["details"]["promotable"] = False
+    assert "can never be used to score people" in card_markdown(CardFacts.of(run))
+
+
+def test_a_lift_is_shown_as_a_multiple(run: dict[str, Any]) -> None:
+    lift = {"name": "lift_at_rule", "value": 4.31, "low": 2.22, "high": 7.0}
+    run["figures"] = [{**run["figures"][3], **lift}]
+    markdown = card_markdown(CardFacts.of(run))
+    assert "| Lift at as many as the threshold rule flags | 4.3 times (2.2 times to 7.0 times) |" in markdown
+
+
+def test_a_decision_not_to_consult_is_on_the_card(run: dict[str, Any], records: Records) -> None:
+    decision = DecisionNotToConsult(
+        date=date(2024, 1, 5), decided_by="Deputy Chief Officer", reasons="covert"
+    )
+    run["records"] = records.model_copy(
+        update={"consultation": Consultation(), "decision_not_to_consult": decision}
+    )
+    assert "- **Decision not to consult**: 2024-01-05, Deputy Chief Officer: covert" in card_markdown(
+        CardFacts.of(run)
+    )
+
+
+def test_the_account_of_enclaves_is_not_on_the_card() -> None:
+    force = load_force("chicago")
+    names = [table.name for table in force.tables[:2]]
+    account = Account(
+        tuple(
+            TableAccount(
+                table=name, origin=f"{name}.csv", read=10, accepted=8, quarantined=2, enclave=name == names[1]
+            )
+            for name in names
+        )
+    )
+    assert [each["table"] for each in tables_of(force, account)] == names[:1]
+    assert tables_of(force, account)[0]["says"] == force.tables[0].says
 
 
 def test_features_are_described_in_the_catalogue_s_words() -> None:

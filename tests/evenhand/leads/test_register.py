@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from datetime import date, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from evenhand.leads.register import MIGRATIONS, Register, open_register
+from evenhand.leads.review import outcomes
 from evenhand.leads.tables import Base, Lead, Review, RouteTaken
 from features.errors import WrongUsage
 from tests.evenhand.leads.conftest import Opening
@@ -39,6 +41,34 @@ def test_opening_again_changes_nothing(tmp_path: Path) -> None:
     before = file.read_bytes()
     open_register(f"sqlite:///{file}").close()
     assert file.read_bytes() == before
+
+
+def test_a_register_can_be_read_while_another_writes(tmp_path: Path) -> None:
+    with (
+        open_register(tmp_path / "register.db") as register,
+        register.writing(),
+        open_register(tmp_path / "register.db") as other,
+    ):
+        assert outcomes(other).is_empty()
+
+
+def test_two_that_make_the_same_register_at_once_make_one(tmp_path: Path) -> None:
+    together = threading.Barrier(2)
+    failed: list[Exception] = []
+
+    def run() -> None:
+        together.wait()
+        try:
+            open_register(tmp_path / "register.db").close()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the test must see it
+            failed.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
 
 
 def test_migrations_lie_inside_the_package_and_name_no_other_place() -> None:
