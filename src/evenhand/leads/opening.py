@@ -31,11 +31,14 @@ from features.errors import WrongUsage
 # `rescore(frame[person_key, known_from]) -> frame[person_key, score]`: the score of each person from rows
 # with `known_at >= known_from` alone.
 Rescore = Callable[[pl.DataFrame], pl.DataFrame]
-# `evidence_of(person_key, column) -> frame[table, source_row, occurred_at, known_at, ...the row's key]`.
+# `evidence_of(person_key, column) -> frame[table, source_row, occurred_at, known_at, ...]`, the rest being the
+# row's key and the columns the feature reads (`features.evidence.rows_behind`).
 EvidenceOf = Callable[[object, str], pl.DataFrame]
 
-# The register's own columns of an evidence row; whatever else the frame holds is the row's key.
+# The register's own columns of an evidence row.
 EVIDENCE_COLUMNS = ("table", "source_row", "occurred_at", "known_at")
+# How a row entered the sum is arithmetic; a reviewer is shown its key and the columns that were read.
+NOT_OF_THE_ROW = (*EVIDENCE_COLUMNS, "part", "value")
 
 
 class Scored(Protocol):
@@ -424,9 +427,9 @@ def _rows(evidence: pl.DataFrame) -> list[dict[str, object]]:
 
 def _evidence_row(reason_id: int, row: Mapping[str, object]) -> dict[str, object]:
     key = {
-        name: value if isinstance(value, int | str) else str(value)
+        name: value if isinstance(value, int | float | str) else str(value)
         for name, value in row.items()
-        if name not in EVIDENCE_COLUMNS and value is not None
+        if name not in NOT_OF_THE_ROW and value is not None
     }
     return {"reason_id": reason_id, "key": key, **{name: row[name] for name in EVIDENCE_COLUMNS}}
 

@@ -127,7 +127,7 @@ class Reason(Base):
 
 
 class Evidence(Base):
-    """A row of a source table that a reason rests on."""
+    """A row of a source table that a reason rests on; `key` holds its key and the columns that were read."""
 
     __tablename__ = "evidence"
     __table_args__ = (

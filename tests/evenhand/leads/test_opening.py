@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evenhand.leads.opening import Opened, Terms, batches, lead_id
+from evenhand.leads.reading import show_lead
 from evenhand.leads.register import Register, open_register
 from evenhand.leads.review import outcomes, record_reviews
 from features.errors import WrongUsage
@@ -270,14 +271,19 @@ def test_a_person_cleared_by_a_sampled_review_is_cleared(register: Register, ope
 
 
 def test_evidence_is_kept_once_a_row_and_in_the_order_of_time(register: Register, opening: Opening) -> None:
-    from evenhand.leads.reading import show_lead
+    def both_sides(person: object, column: str) -> pl.DataFrame:
+        return pl.concat(
+            rows_behind(person, column).with_columns(
+                part=pl.lit(side), value=pl.lit(1.0), minutes=pl.lit(90.5)
+            )
+            for side in ("top", "bottom")
+        )
 
-    doubled = lambda person, column: pl.concat([rows_behind(person, column)] * 2)  # noqa: E731
-    opened = opening({"ann": 0.9}, evidence_of=doubled)
+    opened = opening({"ann": 0.9}, evidence_of=both_sides)
     shown = show_lead(register, lead_id(opened.batch, "ann"))
     assert [(row.source_row, row.key) for row in shown.reasons[0].rows] == [
-        (3, "claim_id ann-claims_90d-early"),
-        (7, "claim_id ann-claims_90d-late"),
+        (3, "claim_id ann-claims_90d-early, minutes 90.5"),
+        (7, "claim_id ann-claims_90d-late, minutes 90.5"),
     ]
     assert shown.reasons[0].rows[0].known_at == datetime(2023, 11, 9)
 
