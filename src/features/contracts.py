@@ -11,8 +11,10 @@ imports it.
 
 from __future__ import annotations
 
+import html
 import importlib
 import json
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -556,16 +558,26 @@ def _percent(part: int, whole: int) -> float | None:
     return 100 * part / whole if whole else None
 
 
-def rendered_sections(result: ExpectationSuiteValidationResult) -> str:
-    """The sections of Great Expectations' validation page as HTML, without the page around them (which
-    loads its styles and scripts from elsewhere)."""
+def rendered_sections(name: str, checks: Sequence[Check]) -> str:
+    """The sections of Great Expectations' validation page for one table, as HTML.
+
+    Without the page around them, which loads its styles and scripts from elsewhere, and without links to
+    pages that are not written.
+    """
     _quiet_great_expectations()
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
     from great_expectations.render.view.view import DefaultJinjaSectionView
 
+    result = validation_result(name, [_as_markup(check) for check in checks])
     document: Any = ValidationResultsPageRenderer().render(result).to_json_dict()
     view = DefaultJinjaSectionView()
-    return "".join(
+    sections = "".join(
         view.render({"section": section, "section_loop": {"index": index}})
         for index, section in enumerate(document["sections"], start=1)
     )
+    return re.sub(r'<a href="[^"#]*"\s*>(.*?)</a>', r"\1", sections)
+
+
+def _as_markup(check: Check) -> Check:
+    # Great Expectations puts values into its tables as they are: what an extract holds would be markup.
+    return replace(check, examples=tuple((row, html.escape(value)) for row, value in check.examples))

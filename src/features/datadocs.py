@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 
 from features.account import Account, TableAccount, most_first
-from features.contracts import rendered_sections, validation_result
+from features.contracts import rendered_sections
 from features.definition import ForceDefinition
 
 STYLE = """
@@ -25,7 +25,7 @@ td.number { text-align: right; font-variant-numeric: tabular-nums }
 .text-success::before, .fa-check-circle::before { content: "\\2713"; color: #1a7f37 }
 .text-danger::before, .fa-times::before { content: "\\2717"; color: #b42318 }
 .refused { border-left: 4px solid #b42318; padding: .2rem .8rem; white-space: pre-wrap; background: #fdf3f2 }
-[data-toggle="collapse"] { display: none } .hide-succeeded-validations-column-section { margin-top: 1rem }
+[data-toggle="collapse"], .collapse { display: none } /* they need scripts to open, and say nothing of the rows */
 """
 
 
@@ -61,6 +61,8 @@ def _write(path: Path, text: str) -> None:
 def _page(title: str, body: str) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        # Whatever an extract may hold, a browser loads nothing for this page and runs nothing in it.
+        """<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">"""
         f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>"
         f"<body><h1>{html.escape(title)}</h1>{body}</body></html>\n"
     )
@@ -96,5 +98,18 @@ def _table_body(table: TableAccount, says: str) -> str:
         f'<p><a href="index.html">All tables</a></p><p>{html.escape(says)}</p>'
         f"<p>From {html.escape(table.origin)}: {table.read:,} rows read = {table.accepted:,} accepted "
         f"+ {table.quarantined:,} quarantined.</p>{not_read}{refused}"
-        + rendered_sections(validation_result(table.table, table.checks))
+        f"{_examples(table)}{rendered_sections(table.table, table.checks)}"
+    )
+
+
+def _examples(table: TableAccount) -> str:
+    if not table.examples:
+        return ""
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells) + "</tr>"
+        for cells in ((one.rule, one.row, one.column, one.value) for one in table.examples)
+    )
+    return (
+        "<table><caption>The first row that broke each rule</caption><thead><tr><th>rule</th>"
+        f"<th>row of the source</th><th>column</th><th>found</th></tr></thead><tbody>{rows}</tbody></table>"
     )
