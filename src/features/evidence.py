@@ -134,7 +134,9 @@ def _latest_row(accepted: Records, latest: Latest, who: str | int | None, as_of:
     return (
         rows_of(accepted, latest.events)
         .filter(
-            pl.col(latest.key or "person_key") == looked_up, pl.col(OCCURRED) < instant, stands_at(instant)
+            pl.col(latest.key or "person_key") == pl.lit(looked_up),
+            pl.col(OCCURRED) < instant,
+            stands_at(instant),
         )
         .with_columns(latest.value.alias("event.latest"))
         .sort(*order_in_time(latest.events), "event.latest")

@@ -128,6 +128,9 @@ def _check_events(events: Events) -> None:
             _check_expression(events, expression)
     if events.joined is not None:
         _check_events(events.joined.events)
+        for side in (events, events.joined.events):
+            for name in events.joined.on:
+                _check_expression(side, pl.col(name))
 
 
 def _check_expression(events: Events, expression: pl.Expr) -> None:
