@@ -285,7 +285,7 @@ def precision_chart(performance: pl.DataFrame) -> altair.FacetChart:
     )  # fmt: skip
     intervals = base.mark_rule().encode(y=altair.Y("low:Q", title="precision"), y2="high:Q")
     points = base.mark_point(filled=True).encode(y="value:Q")
-    return (intervals + points).properties(width=220, height=180).facet("as_of:N", title=None)
+    return (intervals + points).properties(width=220, height=180).facet(altair.Facet("as_of:N", title=None))
 
 
 def _panel(parts: pl.DataFrame, title: str) -> altair.LayerChart | altair.FacetChart:

@@ -311,7 +311,9 @@ def _score_fold(study: Study, fold: Fold, params: Params) -> tuple[pl.DataFrame,
 
 def _day_after_the_last(accepted: AcceptedRecords) -> date:
     if accepted.last_date is None:
-        raise WrongUsage("no event was accepted, so there is nothing to learn from. See the validation account.")
+        raise WrongUsage(
+            "no event was accepted, so there is nothing to learn from. See the validation account."
+        )
     return accepted.last_date + timedelta(days=1)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from features.build import FeatureSchema
 from features.errors import DataRefused
 from features.specs import Catalogue
-from models.booster import matrix, raw_scores, read_booster
+from models.booster import import_lightgbm, matrix, raw_scores, read_booster
 
 __all__ = ["Params", "matrix", "monotone_columns", "raw_scores", "read_booster", "train"]
 
@@ -103,8 +103,7 @@ def train(
     Raises:
         DataRefused: nobody, or everybody, is confirmed.
     """
-    import lightgbm
-
+    lightgbm = import_lightgbm()
     n_confirmed = int(confirmed.sum())
     if not 0 < n_confirmed < len(confirmed):
         raise DataRefused(

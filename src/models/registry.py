@@ -20,6 +20,7 @@ from features import lineage
 from features.definition import ForceDefinition
 from features.errors import DataRefused, GateRefused, WrongUsage, did_you_mean
 from features.specs import Catalogue
+from models.booster import import_lightgbm
 from models.tracking import ARTIFACTS, open_store
 from models.trained import TrainedModel, read_trained
 
@@ -210,12 +211,12 @@ def model_versions(runs: Path, name: str | None = None) -> pl.DataFrame:
 
 def _log_model(client: MlflowClient, model: TrainedModel, run_id: str) -> str:
     """Write the model into the store as MLflow lays it out, our three files beside MLflow's own."""
-    import lightgbm
     from mlflow.entities import LoggedModelOutput
     from mlflow.lightgbm import save_model
     from mlflow.models import Model, ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
+    lightgbm = import_lightgbm()
     experiment_id = client.get_run(run_id).info.experiment_id
     logged = client.create_logged_model(
         experiment_id, name="ranker", source_run_id=run_id, model_type="lightgbm"

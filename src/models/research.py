@@ -121,8 +121,8 @@ def run_study(
 
     Args:
         study: `Idea.research` of the ideas to add, such as "sickness".
-        planted: as in `run_experiment`; with a column `lookalike` (a kind, or null) look-alikes are
-            counted by kind too.
+        planted: person_key, as_of, planted as in `run_experiment`, and lookalike: the list of the kinds of
+            innocent look-alike a person is, so that they are counted by kind too.
 
     Raises:
         WrongUsage: the catalogue has no such study.
@@ -206,12 +206,13 @@ def _listed(backtests: Mapping[str, Backtest], planted: pl.DataFrame | None) -> 
             (Basis.PLANTED, kind): pl.col("planted") == kind
             for kind in ("misconduct", "innocent", "lookalike")
         }
-        if "lookalike" in planted.columns:
-            people = people.join(
-                planted.select(*KEYS, pl.col("lookalike").alias("look")), on=list(KEYS), how="left"
-            )
-            looks = people["look"].drop_nulls().unique().sort()
-            kinds |= {(Basis.PLANTED, f"lookalike.{look}"): pl.col("look") == look for look in looks}
+        people = people.join(planted.select(*KEYS, "lookalike"), on=list(KEYS), how="left")
+        alike = people.filter(pl.col("planted") == "lookalike")["lookalike"].explode().drop_nulls()
+        kinds |= {
+            (Basis.PLANTED, f"lookalike.{kind.replace(' ', '_')}"): (pl.col("planted") == "lookalike")
+            & pl.col("lookalike").list.contains(kind)
+            for kind in alike.unique().sort()
+        }
     rows = [
         {"basis": str(basis), "kind": kind, **_sums(people.filter(of_kind))}
         for (basis, kind), of_kind in kinds.items()

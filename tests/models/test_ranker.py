@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from features.errors import DataRefused
+from models.booster import matrix, raw_scores, read_booster
+from models.experiment import Study, training_rows
+from models.ranker import Params, monotone_columns, train
+from tests.models.conftest import QUICK
+from tests.models.small_force import CANDIDATES, CATALOGUE, TESTS
+
+
+@pytest.fixture(scope="module")
+def lesson(study: Study) -> tuple[np.ndarray, np.ndarray]:
+    rows, confirmed = training_rows(study, CANDIDATES, seen_by=TESTS[0])
+    return matrix(rows, study.table.schema), confirmed
+
+
+def hash_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_the_same_seed_gives_the_same_text_and_another_seed_another(
+    study: Study, lesson: tuple[np.ndarray, np.ndarray]
+):
+    texts = [train(*lesson, study.table.schema, params) for params in (QUICK, QUICK, replace(QUICK, seed=2))]
+    assert hash_of(texts[0]) == hash_of(texts[1])
+    assert hash_of(texts[0]) != hash_of(texts[2])
+
+
+def test_more_of_a_feature_that_can_only_mean_concern_never_lowers_the_score(
+    study: Study, lesson: tuple[np.ndarray, np.ndarray]
+):
+    schema, rising = study.table.schema, monotone_columns(CATALOGUE)
+    assert rising == {"claims_90d", "claims_365d"}
+    booster = read_booster(train(*lesson, schema, QUICK, rising=rising), schema)
+    features = lesson[0].copy()
+    raised = features.copy()
+    raised[:, schema.names.index("claims_90d")] += 3
+    assert (raw_scores(booster, raised) >= raw_scores(booster, features)).all()
+
+
+@pytest.mark.parametrize("share", [0, 1])
+def test_a_lesson_in_which_nobody_or_everybody_is_confirmed_is_refused(
+    study: Study, lesson: tuple[np.ndarray, np.ndarray], share: int
+):
+    with pytest.raises(DataRefused, match="confirmed and unconfirmed"):
+        train(lesson[0], np.full(len(lesson[0]), share), study.table.schema, QUICK)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"rounds": 0}, "rounds must be at least 1, not 0"),
+        ({"leaves": 1}, "a tree needs at least 2 leaves, not 1"),
+        ({"feature_share": 1.5}, r"feature_share must lie in \(0, 1\], not 1.5"),
+        ({"l2": -1.0}, "must not be negative"),
+    ],
+)
+def test_parameters_cannot_be_built_wrong(wrong: dict[str, float], says: str):
+    with pytest.raises(ValueError, match=says):
+        Params(**wrong)  # type: ignore[arg-type]  # what the test is about

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.errors import WrongUsage
+from models.splits import Fold, months_after, settled_as_ofs, temporal_folds
+
+DAYS = st.dates(date(2000, 1, 1), date(2030, 1, 1))
+
+
+def test_a_test_trains_on_dates_settled_by_then_and_on_no_other():
+    years = [date(year, 1, 1) for year in range(2003, 2012)]
+    folds = temporal_folds([date(2009, 1, 1)], years, horizon_months=24, settle_months=24)
+    assert folds == (Fold(date(2009, 1, 1), (date(2003, 1, 1), date(2004, 1, 1), date(2005, 1, 1))),)
+
+
+def test_a_date_is_settled_on_the_day_its_wait_ends_and_not_the_day_before():
+    wait = {"horizon_months": 12, "settle_months": 9}
+    assert settled_as_ofs([date(2020, 1, 1)], by=date(2021, 10, 1), **wait) == (date(2020, 1, 1),)
+    assert settled_as_ofs([date(2020, 1, 1)], by=date(2021, 9, 30), **wait) == ()
+
+
+def test_a_test_before_which_nothing_was_settled_is_refused_with_the_first_date_that_would_do():
+    with pytest.raises(WrongUsage, match="Test on 2021-10-01 or later"):
+        temporal_folds([date(2021, 1, 1)], [date(2020, 1, 1)], horizon_months=12, settle_months=9)
+
+
+def test_no_test_date_is_refused():
+    with pytest.raises(WrongUsage, match="no test date"):
+        temporal_folds([], [date(2020, 1, 1)], horizon_months=12, settle_months=9)
+
+
+def test_a_fold_cannot_be_built_to_train_on_its_own_test_date():
+    with pytest.raises(ValueError, match="not before it"):
+        Fold(date(2020, 1, 1), (date(2020, 1, 1),))
+
+
+@given(st.lists(DAYS, min_size=1), DAYS, st.integers(1, 36), st.integers(0, 36))
+def test_what_a_fold_learns_was_over_and_settled_before_its_test(
+    candidates: list[date], test: date, horizon: int, settle: int
+):
+    for day in settled_as_ofs(candidates, by=test, horizon_months=horizon, settle_months=settle):
+        assert months_after(day, horizon) <= test
+        assert months_after(day, horizon + settle) <= test
+
+
+def test_a_month_too_short_ends_on_its_last_day():
+    assert months_after(date(2023, 8, 31), 6) == date(2024, 2, 29)
