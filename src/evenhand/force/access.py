@@ -41,7 +41,10 @@ LINKED_SHARE = {
 LINKED_ELSEWHERE = 0.86
 OTHER_REASON = {"INTEL_DESK": 0.16, "PNC_BUREAU": 0.20}
 OTHER_REASON_ELSEWHERE = 0.05
+# Checks of colleagues, as for vetting, against one elsewhere.
+COLLEAGUE_CHECKS = {"INTEL_DESK": 2.5, "PNC_BUREAU": 2.5, "SAFEGUARDING": 2.0}
 ON_BEHALF = {"INTEL_DESK": 0.30, "PNC_BUREAU": 0.75}
+DESKS = [ROLES.index("INTEL_DESK"), ROLES.index("PNC_BUREAU")]
 ODD = 2**14  # from here on a day's numbers belong to uses without a purpose
 
 
@@ -71,8 +74,11 @@ def system_access(
 
     at = tours.starts[tour] + (TOUR_MINUTES * draws.of_row(code, "minute")).astype(np.int64)
     linked = draws.of_row(code, "linked") < np.where(odd, 0.12, by_role(LINKED_SHARE, LINKED_ELSEWHERE)[role])
-    reason = _reason(role, odd, draws.of_row(code, "reason"))
-    relation = _relation(odd, draws.of_row(code, "relation"))
+    unsaid = draws.habits(len(people), "unsaid reasons", parameters["explained_spread"])[person]
+    reason = _reason(role, odd, unsaid, draws.of_row(code, "reason"))
+    explained = draws.habits(len(people), "explained look-ups", parameters["explained_spread"])[person]
+    checks = np.where(people.rank[person] == PS, 5.0, by_role(COLLEAGUE_CHECKS, 1.0)[role]) * explained
+    relation = _relation(odd, checks, draws.of_row(code, "relation"))
     subject = _subject(person, day, code, odd, episodes.during("T4", person, day), draws)
     asked_by = _asked_by(person, role, day, code, odd, tours.team[tour], people, teams, draws)
     action = np.searchsorted([0.72, 0.95, 0.985], draws.of_row(code, "action"))
@@ -107,8 +113,7 @@ def _work(
 ) -> tuple[Ints, Ints]:
     """Tour and running number of each use for work."""
     rng = draws.stream("uses for work")
-    spread = parameters["activity_spread"]
-    activity = np.exp(spread * rng.standard_normal(len(people)) - spread**2 / 2)
+    activity = draws.habits(len(people), "activity", parameters["activity_spread"])
     rate = by_role(USES_A_TOUR, 0.0)[teams.role[tours.team]] * activity[tours.person]
     counts = np.minimum(rng.poisson(rate), ODD - 1)
     tour = np.repeat(np.arange(len(counts)), counts)
@@ -120,8 +125,7 @@ def _odd(
 ) -> tuple[Ints, Ints]:
     """Tour and number of each use without a purpose: negligence, or a look-up for oneself."""
     rng = draws.stream("uses without a purpose")
-    spread = parameters["personal_spread"]
-    careless = np.exp(spread * rng.standard_normal(len(people)) - spread**2 / 2)
+    careless = draws.habits(len(people), "careless look-ups", parameters["careless_spread"])
     rate = parameters["odd_look_up_per_tour"] * careless[tours.person]
     rate *= 1 + episodes.extra("T4", tours.person, tours.day)
     counts = np.minimum(rng.poisson(rate), 50)
@@ -134,8 +138,9 @@ def _system(role: Ints, draw: Floats) -> Ints:
     return np.minimum((draw[:, None] >= edges[role]).sum(axis=1), len(SYSTEMS) - 1)
 
 
-def _reason(role: Ints, odd: Flags, draw: Floats) -> Ints:
-    other = np.where(odd, 0.55, by_role(OTHER_REASON, OTHER_REASON_ELSEWHERE)[role])
+def _reason(role: Ints, odd: Flags, unsaid: Floats, draw: Floats) -> Ints:
+    usual = np.where(np.isin(role, DESKS), by_role(OTHER_REASON, OTHER_REASON_ELSEWHERE)[role] * unsaid, 0.0)
+    other = np.where(odd, 0.55, np.clip(usual, OTHER_REASON_ELSEWHERE, 0.9))
     intel = np.where(role == ROLES.index("INTEL_DESK"), 0.5, 0.08)
     rest = (draw - other) / (1 - other)
     return np.where(
@@ -143,11 +148,10 @@ def _reason(role: Ints, odd: Flags, draw: Floats) -> Ints:
     )
 
 
-def _relation(odd: Flags, draw: Floats) -> Ints:
+def _relation(odd: Flags, checks: Floats, draw: Floats) -> Ints:
     """Rarely a colleague, oneself or one's address in the course of work; more often without a purpose."""
-    self_, colleague, address = (
-        np.where(odd, *pair) for pair in ((0.06, 0.0004), (0.14, 0.003), (0.08, 0.001))
-    )
+    self_, address = np.where(odd, 0.06, 0.0004), np.where(odd, 0.08, 0.001)
+    colleague = np.where(odd, 0.14, np.minimum(0.003 * checks, 0.2))
     return np.select(
         [draw < self_, draw < self_ + colleague, draw < self_ + colleague + address], [1, 2, 3], 0
     )

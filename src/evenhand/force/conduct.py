@@ -75,8 +75,7 @@ def planted(
 ) -> tuple[Episodes, Floats]:
     """The episodes, and each person's frailty (mean 1), which many faults share."""
     n = len(people)
-    spread = parameters["frailty_spread"]
-    frailty = np.exp(spread * draws.stream("frailty").standard_normal(n) - spread**2 / 2)
+    frailty = draws.habits(n, "frailty", parameters["frailty_spread"])
     starts, ends = np.full((3, n), NEVER), np.full((3, n), NEVER)
     serious = np.zeros((3, n), bool)
     times = np.zeros((3, n))
@@ -86,7 +85,7 @@ def planted(
         rate = parameters[f"{typology.lower()}_episodes_per_year"] * frailty * years
         has = (rng.random(n) < 1 - np.exp(-rate)) & _able(typology, people, teams)
         begin = rng.integers(EARLIEST, calendar.days, n)
-        length = rng.integers(9 * 30, 30 * 30, n)
+        length = rng.triangular(9 * 30, 24 * 30, 30 * 30, n).astype(np.int64)
         starts[row] = np.where(has, begin, NEVER)
         ends[row] = np.where(has, begin + length, NEVER)
         serious[row] = rng.random(n) < parameters["serious_share"]

@@ -37,10 +37,14 @@ class Draws:
         """A fresh generator that depends on the seed and the purpose only."""
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=_words(purpose)))
 
+    def habits(self, n: int, purpose: str, spread: float) -> Floats:
+        """`n` lognormal factors of mean 1: how much more or less each person does of something."""
+        return np.exp(spread * self.stream(purpose).standard_normal(n) - spread**2 / 2)
+
     def of_row(self, codes: Ints, purpose: str) -> Floats:
         """A number in [0, 1) for each row code, the same whatever other rows there are."""
         salt = np.random.SeedSequence(self.seed, spawn_key=_words(purpose)).generate_state(1, np.uint64)[0]
-        return (_mixed(codes.astype(np.uint64) ^ salt) >> np.uint64(11)) * 2.0**-53
+        return (_mixed(codes.astype(np.uint64) ^ salt) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def derived_seed(seed: int, purpose: str) -> int:

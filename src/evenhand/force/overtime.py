@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from evenhand.force.conduct import Episodes
-from evenhand.force.draws import Draws, Ints, row_code
+from evenhand.force.draws import Draws, Flags, Ints, row_code
 from evenhand.force.extracts import Rows, id_series
 from evenhand.force.lateness import known_days
 from evenhand.force.parameters import Parameters
@@ -18,7 +18,7 @@ CASUAL, PREPLANNED, ON_REST_DAY, RECALL, ON_AID = range(5)
 RATES = np.array([1.333, 1.333, 1.5, 1.333, 1.5])
 LEAST_REST_DAY_MINUTES = 240
 REASON_TEXTS = 400
-OWN_TEXTS = 1000
+TEAM_TEXTS, OPERATION_TEXTS, OWN_TEXTS = 10_000, 20_000, 100_000  # where the numbers of each kind begin
 
 
 def overtime_claim(
@@ -32,14 +32,17 @@ def overtime_claim(
     draws: Draws,
 ) -> Rows:
     """Claims as submitted, with a later version where one was put right or taken back."""
-    spread = parameters["personal_spread"]
-    careless = np.exp(spread * draws.stream("careless claims").standard_normal(len(people)) - spread**2 / 2)
+    careless = draws.habits(len(people), "careless claims", parameters["careless_spread"])
+    explained = draws.habits(len(people), "explained claims", parameters["explained_spread"])[tours.person]
     able = people.rank[tours.person] <= PS
     extra = episodes.extra("T2", tours.person, tours.day)
-    rate = parameters["unworked_claim_per_tour"] * careless[tours.person]
+    usual = parameters["unworked_claim_per_tour"] * careless[tours.person]
+    short = np.where(teams.short_on(tours.team, tours.day), parameters["short_team_times"], 1.0)
+    travel = np.where(tours.operation >= 0, parameters["aid_travel_share"], 0.0)
+    rate = usual * (1 + extra) + (usual * (short - 1) + travel) * explained
 
     # Whether a claim holds minutes that were not worked is settled for every tour, worked or not.
-    unworked = draws.of_row(tours.code, "unworked") < rate * (1 + extra)
+    unworked = draws.of_row(tours.code, "unworked") < rate
     added = 30 * (1 + (7 * draws.of_row(tours.code, "unworked minutes") ** 1.5).astype(np.int64))
     added = np.where(unworked, added, 0)
     over = np.maximum(tours.over, 0)
@@ -58,7 +61,7 @@ def overtime_claim(
 
     # Recalls hang on no tour.
     called = draws.of_row(tours.code, "recalled")
-    recalled = np.flatnonzero(able & tours.worked & (called < 0.12 * rate * (1 + extra) + 0.0008))
+    recalled = np.flatnonzero(able & tours.worked & (called < 0.12 * usual * (1 + extra) + 0.0008))
     recall_at = tours.starts[recalled] + TOUR_MINUTES + 240
     person = np.concatenate([tours.person[which], tours.person[recalled]])
     day = np.concatenate([tours.day[which], tours.day[recalled]])
@@ -67,9 +70,10 @@ def overtime_claim(
     kind = np.concatenate([kind, np.full(len(recalled), RECALL)])
     minutes = np.clip(np.concatenate([minutes[which], np.full(len(recalled), 240)]), 15, 1440)
     starts = np.concatenate([starts, recall_at])
-    text = _reason_text(person, code, episodes.during("T2", person, day), draws)
-    by = _authoriser(person, team, day, code, episodes, people, teams, draws)
     operation = np.concatenate([tours.operation[which], np.full(len(recalled), -1)])
+    in_episode = episodes.during("T2", person, day)
+    text = _reason_text(person, team, day, operation, code, in_episode, teams, draws)
+    by = _authoriser(person, team, day, operation, code, in_episode, teams, draws)
     ends = starts + minutes
     known = ends + known_days(draws.of_row(code, "submitted"), 5.0)
 
@@ -109,11 +113,25 @@ def overtime_claim(
     )
 
 
-def _reason_text(person: Ints, code: Ints, in_episode: np.ndarray, draws: Draws) -> pl.Series:
-    """The hash of each claim's reason: stock phrases, and a phrase of the person's own."""
-    own = draws.of_row(code, "own text") < np.where(in_episode, 0.65, 0.25)
+def _reason_text(
+    person: Ints,
+    team: Ints,
+    day: Ints,
+    operation: Ints,
+    code: Ints,
+    in_episode: Flags,
+    teams: Teams,
+    draws: Draws,
+) -> pl.Series:
+    """The hash of each claim's reason: the operation's, the short-staffed team's, the person's own, or stock."""
+    own = draws.of_row(code, "own text") < np.where(in_episode, 0.65, 0.4 * draws.of_row(person, "own text"))
+    short = teams.short_on(team, day) & (draws.of_row(code, "team text") < 0.6)
     stock = (REASON_TEXTS * draws.of_row(code, "stock text") ** 2).astype(np.int64)
-    number = np.where(own, OWN_TEXTS + person, stock)
+    number = np.select(
+        [own, operation >= 0, short],
+        [OWN_TEXTS + person, OPERATION_TEXTS + operation, TEAM_TEXTS + team],
+        stock,
+    )
     hashed = (draws.of_row(number, "text hash") * 10**12).astype(np.int64)
     return pl.Series(hashed + 10**12).cast(pl.String()).str.slice(1)
 
@@ -122,13 +140,13 @@ def _authoriser(
     person: Ints,
     team: Ints,
     day: Ints,
+    operation: Ints,
     code: Ints,
-    episodes: Episodes,
-    people: People,
+    in_episode: Flags,
     teams: Teams,
     draws: Draws,
 ) -> Ints:
-    """The line supervisor, a sergeant of the unit, or a sergeant the person always goes to; -1 not recorded."""
+    """The operation's, the line supervisor, a sergeant of the unit, or one the person always goes to; -1 nobody."""
     line = teams.supervisor_on(team, day)
     n_teams = len(teams.role)
     draw, pick = draws.of_row(code, "authoriser"), draws.of_row(code, "another sergeant")
@@ -136,6 +154,11 @@ def _authoriser(
     other = teams.supervisor_on(in_unit, day)
     favourite_team = (draws.of_row(person, "favourite sergeant") * n_teams).astype(np.int64)
     favourite = teams.supervisor_on(favourite_team, day)
-    goes = np.where(episodes.during("T2", person, day), 0.55, 0.08)
-    by = np.select([draw < goes, draw < goes + (1 - goes) * 0.72], [favourite, line], other)
+    commander = teams.supervisor_on(
+        (draws.of_row(operation // 8, "commander") * n_teams).astype(np.int64), day
+    )
+    goes = np.where(in_episode, 0.55, 0.08)
+    by = np.select(
+        [draw < goes, operation >= 0, draw < goes + (1 - goes) * 0.72], [favourite, commander, line], other
+    )
     return np.where(draws.of_row(code, "no authoriser") < 0.03, -1, by)

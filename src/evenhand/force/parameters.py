@@ -56,9 +56,9 @@ RANGES = (
     Range("t4_episodes_per_year", 0.0125, 0.0165, "new episodes of misuse of systems, per person", "density: " + DENSITY),
     Range("companion_share", 0.15, 0.30, "share of episodes that bring one of another kind at about the same time"),
     Range("serious_share", 0.30, 0.40, "share of episodes that are serious"),
-    Range("t1_mild_times", 5.0, 9.0, "own-record changes after the tour, times the person's innocent rate"),
-    Range("t2_mild_times", 6.0, 11.0, "minutes claimed and not worked, times the person's innocent rate"),
-    Range("t4_mild_times", 6.0, 11.0, "look-ups without a purpose, times the person's innocent rate"),
+    Range("t1_mild_times", 8.0, 13.0, "own-record changes after the tour, times the person's innocent rate"),
+    Range("t2_mild_times", 8.0, 13.0, "minutes claimed and not worked, times the person's innocent rate"),
+    Range("t4_mild_times", 9.0, 14.0, "look-ups without a purpose, times the person's innocent rate"),
     Range("serious_over_mild", 1.8, 2.4, "how much stronger the traces of a serious episode are"),
     # detection and findings
     Range("detection_per_serious_year", 1.0, 1.3, "chance rate that a year of serious conduct comes to notice without a tool", "density: " + DENSITY),
@@ -80,14 +80,18 @@ RANGES = (
     Range("short_team_share", 0.10, 0.14, "teams that are short-staffed for a year or more"),
     Range("short_team_vacancies", 0.30, 0.40, "share of posts that stand empty there"),
     Range("short_team_times", 2.5, 3.5, "roster changes, run-on and rest-day working there, times the usual"),
-    Range("probationer_times", 2.5, 3.5, "own errors put right in the first year of service, times the usual"),
+    Range("aid_travel_share", 0.20, 0.30, "deployments whose claims include travel that no tour shows"),
+    Range("part_timer_times", 4.0, 6.0, "rest days that part-timers swap for themselves, times the usual"),
+    Range("head_times", 1.8, 2.4, "own-record changes of supervisors, whom nobody enters for, times the usual"),
+    Range("probationer_times", 3.5, 5.0, "own errors put right in the first year of service, times the usual"),
     Range("aid_pool_share", 0.08, 0.12, "officers outside public order who are sent on aid"),
     Range("part_time_share", 0.08, 0.11, "people with part-time patterns"),
     Range("own_change_per_tour", 0.003, 0.005, "book-off times a person puts right on their own record"),
     Range("unworked_claim_per_tour", 0.003, 0.004, "claims that turn out longer than the work, by error"),
     Range("odd_look_up_per_tour", 0.0030, 0.0045, "look-ups without a link or a stated purpose, by negligence"),
-    Range("personal_spread", 0.75, 0.90, "standard deviation of the log of a person's innocent rates"),
-    Range("activity_spread", 0.50, 0.65, "standard deviation of the log of a person's volume of work"),
+    Range("careless_spread", 0.45, 0.60, "standard deviation of the log of a person's innocent rates of error"),
+    Range("activity_spread", 0.60, 0.75, "standard deviation of the log of a person's volume of work, overtime and searches"),
+    Range("explained_spread", 0.8, 1.0, "standard deviation of the log of how far an innocent explanation shows in a person's records"),
     Range("complaints_per_contact_year", 0.10, 0.14, "public complaints against a neighbourhood officer; response and custody have more", "DOMAIN 2.4: 22,790 allegations in a year (IOPC), most of which name nobody"),
     # absence
     Range("sickness_spells_per_year", 0.8, 1.0, "ordinary spells of sickness", "DOMAIN 2.4: about half took none in a year"),
@@ -106,7 +110,7 @@ PRESETS: Mapping[Preset, Mapping[str, float]] = {
     Preset.CASEY: {},
     Preset.ADVERSARIAL: {
         "t1_mild_times": 0.7, "t2_mild_times": 0.7, "t4_mild_times": 0.7, "short_team_times": 1.6,
-        "short_team_share": 1.6, "probationer_times": 1.6, "aid_pool_share": 1.8, "personal_spread": 1.25,
+        "short_team_share": 1.6, "probationer_times": 1.6, "aid_pool_share": 1.8, "explained_spread": 1.25,
     },
 }  # fmt: skip
 

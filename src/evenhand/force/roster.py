@@ -17,7 +17,7 @@ from evenhand.force.draws import Draws, Flags, Floats, Ints, row_code
 from evenhand.force.extracts import Rows, id_series
 from evenhand.force.lateness import known_days, known_minutes
 from evenhand.force.parameters import Parameters
-from evenhand.force.people import MINUTES_A_DAY, PC, SHIFT_ROLES, Calendar, People, Teams, role_index
+from evenhand.force.people import MINUTES_A_DAY, PC, PS, SHIFT_ROLES, Calendar, People, Teams, role_index
 from features.tables.uk import ROLES
 
 SHIFT_STARTS = {"E": 7 * 60, "L": 14 * 60, "N": 21 * 60, "D": 8 * 60, "RD": 9 * 60}
@@ -100,7 +100,7 @@ def operations(calendar: Calendar, draws: Draws) -> Operations:
 def aid_pool(people: People, teams: Teams, parameters: Parameters, draws: Draws) -> Flags:
     """Who is sent to operations: public-order teams, and a pool of officers from elsewhere."""
     pool = draws.stream("aid pool").random(len(people)) < parameters["aid_pool_share"]
-    able = ~people.staff & (people.rank <= 1)
+    able = ~people.staff & (people.rank <= PS)
     return able & (pool | (teams.role[people.team] == role_index("PUBLIC_ORDER")))
 
 
@@ -204,10 +204,12 @@ def _rest_day_work(
     """Person, day and reason of each rest day worked."""
     rng = draws.stream("rest-day work")
     n = len(people)
-    spread = parameters["personal_spread"]
-    willing = np.exp(spread * rng.standard_normal(n) - spread**2 / 2) * (people.rank <= 1)
-    own = np.exp(spread * rng.standard_normal(n) - spread**2 / 2)
-    own *= np.where(people.fte < 1, 3.0, 1.0)  # part-timers swap days to fit their lives
+    willing = draws.habits(n, "willing", parameters["activity_spread"]) * (people.rank <= PS)
+    own = draws.habits(n, "own swaps", parameters["careless_spread"])
+    part_timer = parameters["part_timer_times"] * draws.habits(
+        n, "part-timer", parameters["explained_spread"]
+    )
+    own *= np.where(people.fte < 1, part_timer, 1.0)
     person, day = (part.astype(np.int64) for part in np.nonzero(off))
     draw = rng.random(len(person), np.float32)
     short = teams.short_on(people.team_on(person, day), day)
@@ -233,9 +235,9 @@ def _run_on(
 ) -> tuple[Ints, Ints, Ints, Flags]:
     """Minutes past the planned end as first booked, as they stand at last, who changed them, and if falsely."""
     rng = draws.stream("run-on")
-    n, spread = len(person), parameters["personal_spread"]
+    n = len(person)
     by_role = np.array([RUN_ON.get(role, RUN_ON_ELSEWHERE) for role in ROLES])
-    busy = np.exp(spread * rng.standard_normal(len(people)) - spread**2 / 2)
+    busy = draws.habits(len(people), "busy", parameters["activity_spread"])
     short = np.where(teams.short_on(team, day), parameters["short_team_times"], 1.0)
     runs = rng.random(n, np.float32) < np.minimum(0.6, by_role[teams.role[team]] * busy[person] * short**0.7)
     long = 15 + 60 * rng.standard_exponential(n, np.float32)
@@ -244,14 +246,16 @@ def _run_on(
     booked = np.where(why == AID, rng.integers(-360, 180, n), booked).astype(np.int64)
 
     rng = draws.stream("book-off changes")
-    careless = np.exp(spread * rng.standard_normal(len(people)) - spread**2 / 2)
-    rate = parameters["own_change_per_tour"] * careless[person] * short**0.5
-    rate *= np.where(people.new_on(person, day), parameters["probationer_times"], 1.0)
+    careless = draws.habits(len(people), "careless book-offs", parameters["careless_spread"])
+    explained = draws.habits(len(people), "explained book-offs", parameters["explained_spread"])[person]
+    usual = parameters["own_change_per_tour"] * careless[person]
     extra = episodes.extra("T1", person, day)
+    more = np.where(people.new_on(person, day), parameters["probationer_times"], short)
+    more = np.where(people.rank[person] == PS, np.maximum(more, parameters["head_times"]), more)
+    rate = usual * (1 + (more - 1) * explained + extra)
     draw = rng.random(n)
-    by_self, by_supervisor = draw < rate * (1 + extra), (draw > 0.5) & (draw < 0.5 + 2 * rate)
-    false_share = extra / (1 + extra)
-    false = by_self & (rng.random(n) < false_share)
+    by_self, by_supervisor = draw < rate, (draw > 0.5) & (draw < 0.5 + 2 * usual * short)
+    false = by_self & (rng.random(n) < usual * extra / rate)
     correction = np.round(35 * rng.standard_normal(n)).astype(np.int64)
     added = np.where(false, rng.integers(30, 150, n), correction)
     over = np.where(by_self | by_supervisor, booked + added, booked)
