@@ -50,12 +50,12 @@ class Common:
 
 
 def _open(common: Common, **overrides: object) -> Workspace:
+    from evenhand import terminal
     from evenhand.config import load_config
     from evenhand.workspace import Workspace
 
-    return Workspace(
-        load_config(common.config, force=common.force, data=common.data, **overrides), verbose=common.verbose
-    )
+    config = load_config(common.config, force=common.force, data=common.data, **overrides)
+    return Workspace(config, progress=terminal.progress(verbose=common.verbose))
 
 
 def _now() -> datetime:
@@ -77,9 +77,15 @@ def demo(
 
     Example: evenhand demo --officers 2000 --seed 1
     """
+    from evenhand import terminal
+    from evenhand.config import load_config
     from evenhand.demo import run_demo
 
-    run_demo(common.config, officers=officers, months=months, seed=seed, out=out)
+    config = load_config(
+        common.config, force="simulated", data=str(out / "data"), out=out,
+        register_url=f"sqlite:///{out}/register.db", seed=seed,
+    )  # fmt: skip
+    run_demo(config, officers=officers, months=months, progress=terminal.progress(verbose=common.verbose))
 
 
 @app.command
@@ -108,11 +114,10 @@ def simulate(
     from evenhand import terminal
     from evenhand.force.simulate import simulate as write_force
 
-    with terminal.progress("Simulating") as progress:
-        written = write_force(
-            out, officers=officers, months=months, seed=seed, preset=preset, null=null,
-            protected_seed=protected_seed, recode_reasons=recode_reasons, progress=progress,
-        )  # fmt: skip
+    written = write_force(
+        out, officers=officers, months=months, seed=seed, preset=preset, null=null,
+        protected_seed=protected_seed, recode_reasons=recode_reasons, progress=terminal.progress(),
+    )  # fmt: skip
     terminal.say(f"Wrote a force of {officers:,} people over {months} months to {written}.")
 
 
@@ -163,6 +168,10 @@ def train(
     research: Annotated[
         Literal["sickness"] | None, Parameter(help="An isolated study of what health data would add.")
     ] = None,
+    with_health: Annotated[
+        bool,
+        Parameter(help="Let sickness and absence levels in, where governance.toml permits it.", negative=""),
+    ] = False,
     seed: Annotated[int | None, Parameter(help="Seed of the run.")] = None,
     common: Common = Common(),
 ) -> None:
@@ -177,7 +186,7 @@ def train(
     if research:
         steps.research(workspace, study=research, test_as_ofs=dates, as_json=common.json)
     else:
-        steps.train(workspace, name=name, test_as_ofs=dates, as_json=common.json)
+        steps.train(workspace, name=name, test_as_ofs=dates, with_health=with_health, as_json=common.json)
 
 
 @app.command
@@ -258,7 +267,7 @@ def card(
     """
     from evenhand import steps
 
-    steps.card(_open(common), version=version, out=out, on=_now().date(), as_json=common.json)
+    steps.card(_open(common), version=version, out=out, at=_now(), as_json=common.json)
 
 
 @leads_app.command(name="list")

@@ -27,11 +27,13 @@ class Review(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     capacity: int = Field(
-        0, ge=0, description="leads a batch may open; 0 means 1 % of the cohort, at least 10"
+        default=0, ge=0, description="leads a batch may open; 0 means 1 % of the cohort, at least 10"
     )
-    sample: int = Field(5, ge=0, description="people drawn at random for desk review beside each batch")
+    sample: int = Field(
+        default=5, ge=0, description="people drawn at random for desk review beside each batch"
+    )
     min_lift: float = Field(
-        3.0, gt=0, description="the threshold's least confirmed rate, as a multiple of the base rate"
+        default=3.0, gt=0, description="the threshold's least confirmed rate, as a multiple of the base rate"
     )
 
 
@@ -40,8 +42,8 @@ class Study(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    draws: int = Field(1000, ge=200, description="bootstrap draws of an interval")
-    threads: int = Field(2, ge=1, description="threads LightGBM may use")
+    draws: int = Field(default=1000, ge=200, description="bootstrap draws of an interval")
+    threads: int = Field(default=2, ge=1, description="threads LightGBM may use")
 
 
 class Config(BaseSettings):
@@ -51,18 +53,22 @@ class Config(BaseSettings):
         extra="forbid", frozen=True, env_prefix="EVENHAND_", env_nested_delimiter="__"
     )
 
-    force: str = Field("simulated", description="a force that ships, or the path of a definition")
-    data: str = Field("data", description="folder of extracts, or a database URL")
+    force: str = Field(default="simulated", description="a force that ships, or the path of a definition")
+    data: str = Field(default="data", description="folder of extracts, or a database URL")
     out: Path = Field(
         Path("build"), description="what the commands write: accepted rows, features, scores, cards"
     )
-    runs: Path = Field(Path("mlruns"), description="the MLflow store")
-    suites: Path = Field(Path("expectations"), description="Great Expectations suites, one folder a force")
-    governance: Path = Field(Path("governance.toml"), description="the records that software cannot know")
-    register_url: str = Field(
-        "sqlite:///build/register.db", description="the register of leads, any SQLAlchemy URL"
+    runs: Path = Field(default=Path("mlruns"), description="the MLflow store")
+    suites: Path = Field(
+        default=Path("expectations"), description="Great Expectations suites, one folder a force"
     )
-    seed: int = Field(1, ge=0, description="seed of everything that draws")
+    governance: Path = Field(
+        default=Path("governance.toml"), description="the records that software cannot know"
+    )
+    register_url: str = Field(
+        default="sqlite:///build/register.db", description="the register of leads, any SQLAlchemy URL"
+    )
+    seed: int = Field(default=1, ge=0, description="seed of everything that draws")
     review: Review = Review()
     study: Study = Study()
 

@@ -1,0 +1,371 @@
+"""What each command prints of what the workspace made: a screen for people, or JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from evenhand.terminal import heading, say, show, show_json
+from evenhand.workspace import Workspace
+from features.errors import WrongUsage
+
+if TYPE_CHECKING:
+    from features.account import Account
+    from models.compare import Comparison
+
+EXAMPLES_SHOWN = 12
+
+
+def validate(workspace: Workspace, *, tables: Sequence[str] | None, strict: bool, as_json: bool) -> None:
+    account = workspace.validate(only=tables, strict=strict)
+    if as_json:
+        show_json(account.to_dict())
+        return
+    print_account(account)
+    examples = [
+        {"file": each.file, "row": each.row, "column": each.column, "rule": each.rule, "found": each.value}
+        for table in account.tables
+        for each in table.examples
+    ]
+    if examples:
+        heading("The first row that broke each rule")
+        show(pl.DataFrame(examples).head(EXAMPLES_SHOWN))
+        if more := len(examples) - EXAMPLES_SHOWN:
+            say(f"... and {max(more, 0)} more rules.")
+    say(f"\nQuarantined rows, each with every rule it broke: {workspace.home / 'quarantine'}")
+    say(f"Mend them where they were exported and validate again. Data Docs: {workspace.docs / 'index.html'}")
+
+
+def print_account(account: Account) -> None:
+    """Rows read, accepted, quarantined and not joined, by table and in all."""
+    frame = account.frame()
+    show(frame.select("table", "read", "accepted", "quarantined", "not_joined"))
+    say(
+        f"Rows read {account.read:,} = accepted {account.accepted:,} + quarantined {account.quarantined:,} "
+        f"(of these {account.not_joined:,} not joined to a person)."
+    )
+
+
+def features(
+    workspace: Workspace,
+    *,
+    first: date | None,
+    last: date | None,
+    every: str,
+    describe_only: bool,
+    as_json: bool,
+) -> None:
+    if describe_only:
+        from features.describe import describe
+
+        say(describe(workspace.force.catalogue))
+        return
+    end = workspace.extent[1]
+    as_ofs = _range(first or last or end, last or first or end, every)
+    table = workspace.features(as_ofs)
+    folder = workspace.home / "features"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{as_ofs[0]}_{as_ofs[-1]}_{every}.parquet"
+    _write_whole(table.frame, path)
+    if as_json:
+        show_json(
+            {
+                "rows": table.frame.height,
+                "columns": list(table.schema.names),
+                "path": str(path),
+                "fingerprint": table.fingerprint,
+            }
+        )
+        return
+    say(
+        f"{table.frame.height:,} rows: {table.frame['person_key'].n_unique():,} people on {len(as_ofs)} dates, "
+        f"{len(table.schema.names)} features of {len(workspace.force.catalogue.ordinary().ideas)} ideas."
+    )
+    say(f"Written to {path}")
+
+
+def _range(first: date, last: date, every: str) -> list[date]:
+    try:
+        days = pl.date_range(first, last, interval=every, eager=True).to_list()
+    except pl.exceptions.PolarsError as error:
+        raise WrongUsage(f"--every {every!r}: expected a step such as 1mo, 3mo or 7d. {error}") from error
+    if not days:
+        raise WrongUsage(f"--from {first} is after --to {last}: there is no date between them.")
+    return days
+
+
+def _write_whole(frame: pl.DataFrame, path: Path) -> None:
+    partial = path.with_suffix(path.suffix + ".partial")
+    if path.suffix == ".csv":
+        frame.write_csv(partial)
+    elif path.suffix == ".parquet":
+        frame.write_parquet(partial)
+    else:
+        raise WrongUsage(f"--out {path}: expected a name that ends in .parquet or .csv.")
+    partial.replace(path)
+
+
+def train(
+    workspace: Workspace,
+    *,
+    name: str | None,
+    test_as_ofs: Sequence[date] | None,
+    with_health: bool,
+    as_json: bool,
+) -> None:
+    run = workspace.train(name=name, test_as_ofs=test_as_ofs, with_health=with_health)
+    experiment, registered = run.experiment, run.registered
+    table = _by_last_known_day(experiment.summary())
+    if as_json:
+        show_json(
+            {
+                "run": run.run_id,
+                "model": registered.name,
+                "version": registered.version,
+                "performance": table.to_dicts(),
+                "intervals": _by_last_known_day(experiment.performance).to_dicts(),
+                "counts": experiment.counts.to_dicts(),
+                "threshold": experiment.model.threshold.to_dict(),
+            }
+        )
+        return
+    heading("How each method ranks the cohort on each test date (all: the dates together)")
+    show(table)
+    print_comparison(_comparison_of(workspace, run.run_id))
+    say(f"\n{experiment.model.threshold.says}")
+    say(
+        f'Run {run.run_id}; registered as {registered.title}, alias candidate. Promote it: evenhand promote {registered.version} --reason "..."'
+    )
+
+
+def _by_last_known_day(frame: pl.DataFrame) -> pl.DataFrame:
+    """Test dates as users give them: the last known day, the day before the as-of date."""
+    return frame.with_columns(
+        test_date=(pl.col("as_of") - timedelta(days=1)).cast(pl.String).fill_null("all")
+    ).select("test_date", pl.exclude("test_date", "as_of"))
+
+
+def _comparison_of(workspace: Workspace, run_id: str) -> Comparison:
+    return workspace.compare([run_id])
+
+
+BASES = {
+    "backtest": ("leads_confirmed", "leads_not_confirmed", "leads_unsettled"),
+    "planted": ("misconduct", "innocent", "lookalike"),
+    "replay": ("leads_confirmed", "leads_wrong", "leads_inconclusive", "leads_open"),
+}
+BASIS_SAYS = {
+    "backtest": "what the records later said; settled without a finding is not confirmed, never wrong",
+    "planted": "what the answer key of the simulation says",
+    "replay": "what reviewers recorded of those each method would have listed; open includes never reviewed",
+}
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """One table a basis: no two bases share one."""
+    frame = comparison.frame()
+    names = ["run", "method"] if frame["run"].n_unique() > 1 else ["method"]
+    for basis, kinds in BASES.items():
+        columns = {f"{basis}.{kind}": kind for kind in (*kinds, "share", "share_low", "share_high")}
+        versus = {f"{basis}.{name}": label for name, label in VERSUS.items()}
+        wanted = {old: new for old, new in (columns | versus).items() if old in frame.columns}
+        if not wanted:
+            continue
+        heading(f"{basis}: {BASIS_SAYS[basis]}")
+        show(frame.select(*names, *wanted).rename(wanted))
+    if comparison.live is not None:
+        heading("live: what reviewers recorded about the leads that were opened")
+        show(
+            pl.DataFrame(
+                [{name.removeprefix("live."): value for name, value in comparison.live.metrics().items()}]
+            )
+        )
+
+
+VERSUS = {"reference_found_more": "reference_found_more", "more_low": "low", "more_high": "high"}
+
+
+def research(workspace: Workspace, *, study: str, test_as_ofs: Sequence[date] | None, as_json: bool) -> None:
+    result = workspace.research(study, test_as_ofs=test_as_ofs)
+    if as_json:
+        show_json(result.to_dict())
+        return
+    heading(f"An isolated study of what {study} records would add. No model was kept; none can be promoted.")
+    say(f"Features added: {', '.join(result.added)}.")
+    for mark, reasons in result.marks.items():
+        say(f"They are marked {mark}: {reasons[0]}")
+    for each in result.differences:
+        say(
+            f"{each.basis}: {each.more:+.1f} more with {study} records "
+            f"(95 % interval {each.interval.low:+.1f} to {each.interval.high:+.1f})."
+        )
+    heading("Who is listed without and with them, and who would be newly listed")
+    show(result.listed)
+
+
+def compare(
+    workspace: Workspace, *, runs: Sequence[str], capacity: int | None, chart: Path | None, as_json: bool
+) -> None:
+    comparison = workspace.compare(runs, capacity=capacity)
+    if chart:
+        comparison.write_chart(chart)
+    if as_json:
+        live = None if comparison.live is None else comparison.live.metrics()
+        show_json(
+            {"reference": comparison.reference, "rankings": comparison.frame().to_dicts(), "live": live}
+        )
+        return
+    say(f"Reference: {comparison.reference}. Every list has the same capacity; intervals are 95 %, paired.")
+    print_comparison(comparison)
+    if chart:
+        say(f"\nDrawn to {chart}")
+
+
+def promote(workspace: Workspace, *, version: str, reason: str, by: str, at: datetime, as_json: bool) -> None:
+    registered = workspace.promote(version, reason=reason, at=at, by=by)
+    if as_json:
+        show_json({"model": registered.name, "version": registered.version, "aliases": registered.aliases})
+        return
+    say(f"{registered.title} is the champion from {at}: {reason} ({by})")
+
+
+def models(workspace: Workspace, *, live_on: date | None, as_json: bool) -> None:
+    from models import registry
+
+    known = registry.model_versions(workspace.config.runs, workspace.force.name)
+    if live_on:
+        live = registry.live_on(workspace.config.runs, workspace.force.name, live_on)
+        known = known.filter(pl.col("version") == live) if live else known.clear()
+    if as_json:
+        show_json(known.to_dicts())
+    elif known.is_empty():
+        say(
+            f"No version was live on {live_on}."
+            if live_on
+            else "No version is registered. Train one: evenhand train."
+        )
+    else:
+        show(known.drop("run_id", "threshold"))
+
+
+def score(
+    workspace: Workspace, *, as_of: date, model: str, out: Path | None, at: datetime, as_json: bool
+) -> None:
+    scored = workspace.score(as_of, model=model, at=at)
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(scored.batch.frame, out)
+    if as_json:
+        opened = None if scored.opened is None else dict(scored.opened.lines())
+        show_json(
+            {
+                "model": scored.batch.model,
+                "as_of": as_of,
+                "people": scored.batch.frame.height,
+                "folder": str(scored.folder),
+                "leads": opened,
+            }
+        )
+        return
+    say(f"{scored.batch.model} scored {scored.batch.frame.height:,} people as of {as_of}.")
+    say(scored.batch.threshold.says)
+    if scored.opened is None:
+        say("These are public records, used to prove the method: no lead is opened about anyone.")
+    else:
+        say(str(scored.opened))
+    say(f"Scores, contributions and reasons: {out or scored.folder}")
+
+
+def leads_list(workspace: Workspace, *, as_of: date | None, as_json: bool) -> None:
+    from evenhand.leads.reading import leads_frame
+
+    with workspace.register() as register:
+        found = leads_frame(register)
+    if as_of:
+        found = found.filter(pl.col("as_of") == as_of)
+    if as_json:
+        show_json(found.to_dicts())
+    elif found.is_empty():
+        say("No lead is in the register. Open some: evenhand score --as-of DATE.")
+    else:
+        show(found)
+
+
+def leads_show(workspace: Workspace, *, lead: str, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from evenhand.leads.reading import show_lead
+
+    with workspace.register() as register:
+        found = show_lead(register, lead)
+    if as_json:
+        show_json(asdict(found))
+    else:
+        say(str(found))
+
+
+def leads_review(
+    workspace: Workspace,
+    *,
+    lead: str,
+    outcome: str,
+    reasons: str,
+    reviewer: str,
+    route: str,
+    at: datetime,
+    as_json: bool,
+) -> None:
+    from evenhand.leads.reading import show_lead
+    from evenhand.leads.review import record_reviews, record_routes
+
+    with workspace.register() as register:
+        name = show_lead(register, lead).lead
+        explanation = reasons if outcome == "wrong" else None
+        review = pl.DataFrame(
+            [
+                {
+                    "lead": name,
+                    "outcome": outcome,
+                    "reviewer": reviewer,
+                    "reviewed_at": at,
+                    "reasons": reasons,
+                    "innocent_explanation": explanation,
+                }
+            ],
+            schema_overrides={"innocent_explanation": pl.String, "reviewed_at": pl.Datetime("us")},
+        )
+        taken = pl.DataFrame(
+            [{"lead": name, "route": route, "decided_by": reviewer, "decided_at": at}],
+            schema_overrides={"decided_at": pl.Datetime("us")},
+        )
+        record_reviews(register, review, origin="evenhand leads review")
+        record_routes(register, taken, origin="evenhand leads review")
+        shown = show_lead(register, name)
+    if as_json:
+        show_json({"lead": name, "outcome": outcome, "route": route})
+    else:
+        say(f"Recorded: lead {name} is {shown.reviews[-1].outcome}, routed to {route.replace('_', ' ')}.")
+
+
+def leads_export(workspace: Workspace, *, out: Path) -> None:
+    from evenhand.leads.review import outcomes
+
+    with workspace.register() as register:
+        found = outcomes(register)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    _write_whole(found, out)
+    say(
+        f"{found.height} leads and sampled files written to {out}. It tells leads from samples: it is for counting, not for reviewers."
+    )
+
+
+def card(workspace: Workspace, *, version: str, out: Path | None, at: datetime, as_json: bool) -> None:
+    written = workspace.card(version, out=out, written_at=at)
+    if as_json:
+        show_json({"html": str(written.html), "markdown": str(written.markdown)})
+    else:
+        say(f"Model card: {written.html} and {written.markdown}")
