@@ -231,7 +231,7 @@ def _values(engine: Engine, ideas: Sequence[Idea], places: _Places) -> dict[str,
                 else:
                     values = pl.Series(block.numbers(idea.of, window)[person, at])
                 parts[name].append(values)
-    return {name: pl.concat(values).gather(places.back) for name, values in parts.items()}
+    return {name: pl.concat(parts.pop(name)).gather(places.back) for name in list(parts)}
 
 
 def _column(

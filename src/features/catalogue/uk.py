@@ -114,6 +114,18 @@ ACCESS = Events(
     },
 )
 
+# Of each pair of claims the later one counts, once for each earlier one it repeats. Pairs grow with the square
+# of a person's rows, which stays small for claims (few a week) and would not for look-ups.
+REPEATED_REASON = Events(
+    name="repeated_reason",
+    table=OVERTIME_CLAIM,
+    says="a claim charged to no operation, set beside each claim of the half-year before with the same reason text",
+    joined=Joined(events=CLAIM, on=("person_key", "reason_text_code")),
+    where=pl.col("project_code").is_null()
+    & (pl.col("claim.occurred_at") < pl.col("occurred_at"))
+    & (pl.col("claim.occurred_at") >= pl.col("occurred_at") - pl.duration(days=182)),
+)
+
 ALLEGATION = Events(name="allegation", table=COMPLAINT, says="an allegation in a public complaint")
 ALLEGATION_RESULT = Events(
     name="allegation_result",
@@ -213,8 +225,9 @@ ROSTER_IDEAS = (
         family="own roster changes", typologies=ROSTER, innocent=(SHORT_OF_PEOPLE, "a new post with other habits of record"),
     ),
     Idea(
-        name="own_book_off_changes", says="book-off times the person changed on their own tours",
-        of=count(ROSTER_CHANGE, OWN & (pl.col("field") == "BOOK_OFF")), windows=QUARTER_AND_YEAR, unit="changes",
+        name="own_later_book_offs", says="book-off times the person moved back by half an hour or more on their own tours",
+        of=count(ROSTER_CHANGE, OWN & (pl.col("field") == "BOOK_OFF") & (pl.col("minutes_changed") >= 30)),
+        windows=QUARTER_AND_YEAR, unit="changes",
         family="own roster changes", typologies=ROSTER + OVERTIME, innocent=(LATE_RECORD, ON_BEHALF),
         more_is_concern=True,
     ),
@@ -302,6 +315,17 @@ OVERTIME_IDEAS = (
         name="largest_beyond_worked", says="most minutes one claim goes beyond what its tour shows",
         of=largest(CLAIM_ON_TOUR, "minutes_beyond"), windows=YEAR, unit="minutes", family="claims beyond work shown",
         typologies=OVERTIME, innocent=("one book-off that was never put right",),
+    ),
+    Idea(
+        name="repeated_reasons", says="times a claim repeats the reason text of an earlier one, operations left out",
+        of=count(REPEATED_REASON), windows=YEAR, unit="repeats", family="reasons for claims", typologies=OVERTIME,
+        innocent=("a short-staffed team with one reason for every claim", "a stock phrase of the unit"),
+    ),
+    Idea(
+        name="repeated_reasons_per_claim", says="earlier claims with the same reason text, a claim",
+        of=ratio(count(REPEATED_REASON), CLAIMS, bottom_at_least=5), windows=YEAR, unit="repeats a claim",
+        family="reasons for claims", typologies=OVERTIME,
+        innocent=("a short-staffed team with one reason for every claim", "a stock phrase of the unit"),
     ),
     Idea(
         name="short_rest_day_claims", says="rest-day claims of the four-hour minimum for tours of at most an hour and a half",
@@ -679,14 +703,15 @@ FORCE = ForceDefinition(
         settle_months=9,
     ),
     # Early-intervention systems count events and raise a flag at a fixed number, whatever the post or the
-    # hours worked; the numbers below are of that kind.
+    # hours worked. The numbers below are of that kind and flag some 8 % of people, as such systems do (the
+    # Chicago rule flags 9 to 11 %).
     baselines=Baselines(
         complaint_count="complaints_730d",
         threshold_rule=(
-            Condition(column="complaints_365d", at_least=3),
+            Condition(column="complaints_365d", at_least=2),
             Condition(column="conduct_matters_730d", at_least=2),
-            Condition(column="own_late_changes_90d", at_least=6),
-            Condition(column="overtime_minutes_90d", at_least=6000),
+            Condition(column="own_late_changes_90d", at_least=4),
+            Condition(column="overtime_minutes_90d", at_least=2400),
             Condition(column="unlinked_searches_90d", at_least=40),
         ),
     ),
