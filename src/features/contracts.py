@@ -18,6 +18,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,9 +37,12 @@ if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
 
 ROWS_A_PART = 100_000
-IDENTITY_MAP = "identity_map"  # the suite parameter that holds the numbers of the identity map
+# Suite parameters: the numbers of the identity map, and the instant an extract must reach.
+IDENTITY_MAP = "identity_map"
+FRESH_FROM = "fresh_from"
 
 Suite = dict[str, Any]
+Parameter = pl.Series | datetime  # values to be among, or an instant to reach
 
 
 # --- suites from declarations -----------------------------------------------------------------------
@@ -77,6 +81,14 @@ def _expectations(table: Table) -> Iterator[dict[str, Any]]:
             {"column": column.name, "type_": TYPE_NAMES[column.kind]},
             rule=f"{column.name}_is_{_a(column.kind)}",
             notes=f"{column.name}: {column.says}. It is {KIND_IN_WORDS[column.kind]}.",
+        )
+    if table.stale_after_days is not None and table.known_at is not None:
+        yield _expectation(
+            "expect_column_max_to_be_between",
+            {"column": table.known_at, "min_value": {"$PARAMETER": FRESH_FROM}},
+            rule=f"{table.known_at}_is_fresh",
+            notes=f"The latest {table.known_at} is at most {table.stale_after_days} days behind that of the "
+            "other tables; otherwise the extract is an old one.",
         )
     yield _key_expectation(table)
     for column in table.columns:
@@ -267,7 +279,7 @@ def _great_expectations_knows(kind: str) -> bool:
 # --- from a suite to rules, and from rules to a table ----------------------------------------------
 
 
-def compile_suite(suite: Suite, parameters: Mapping[str, pl.Series] | None = None) -> tuple[Rule, ...]:
+def compile_suite(suite: Suite, parameters: Mapping[str, Parameter] | None = None) -> tuple[Rule, ...]:
     """The rules of a suite, its `{"$PARAMETER": name}` values filled in from `parameters`.
 
     Raises:
@@ -284,7 +296,7 @@ def compile_suite(suite: Suite, parameters: Mapping[str, pl.Series] | None = Non
     return rules
 
 
-def _rule(expectation: Mapping[str, Any], parameters: Mapping[str, pl.Series], suite: str) -> Rule:
+def _rule(expectation: Mapping[str, Any], parameters: Mapping[str, Parameter], suite: str) -> Rule:
     kwargs = {key: _filled(value, parameters, suite) for key, value in expectation["kwargs"].items()}
     compiler = COMPILERS.get(expectation["type"])
     known = compiler is not None and kwargs.keys() <= compiler.takes and compiler.can(kwargs)
@@ -292,7 +304,7 @@ def _rule(expectation: Mapping[str, Any], parameters: Mapping[str, pl.Series], s
     return Rule(name, expectation, kwargs, compiler.shape if compiler is not None and known else "foreign")
 
 
-def _filled(value: Any, parameters: Mapping[str, pl.Series], suite: str) -> Any:
+def _filled(value: Any, parameters: Mapping[str, Parameter], suite: str) -> Any:
     if not (isinstance(value, Mapping) and "$PARAMETER" in value):
         return value
     if value["$PARAMETER"] not in parameters:
@@ -518,16 +530,10 @@ def validation_result(name: str, checks: Sequence[Check]) -> ExpectationSuiteVal
 def _result(check: Check) -> ExpectationValidationResult:
     from great_expectations.core import ExpectationValidationResult
 
-    kwargs = {
-        key: [value["$PARAMETER"]] if isinstance(value, Mapping) and "$PARAMETER" in value else value
-        for key, value in check.expectation["kwargs"].items()
-    }
     notes = check.expectation.get("notes")
     return ExpectationValidationResult(
         success=check.success,
-        expectation_config=_configuration(
-            {**check.expectation, "kwargs": kwargs}, f"{check.rule}: {notes}" if notes else None
-        ),
+        expectation_config=_configuration(check.expectation, f"{check.rule}: {notes}" if notes else None),
         result=_result_details(check),
         exception_info={"raised_exception": False, "exception_traceback": None, "exception_message": None},
     )

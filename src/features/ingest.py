@@ -11,6 +11,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -27,7 +28,16 @@ from features.accepted import (
     stored_manifest,
 )
 from features.account import Account, Check, Example, Refusal, TableAccount, TablesRefused
-from features.contracts import IDENTITY_MAP, Suite, apply, compile_suite, load_suite, parameter_of
+from features.contracts import (
+    FRESH_FROM,
+    IDENTITY_MAP,
+    Parameter,
+    Suite,
+    apply,
+    compile_suite,
+    load_suite,
+    parameter_of,
+)
 from features.definition import ForceDefinition
 from features.rules import Applied, sharing_values
 from features.sources import SOURCE_ROW, Extract, open_extracts, reading
@@ -166,12 +176,14 @@ def _judge_all(
     progress: Callable[[str], None] | None,
 ) -> Account:
     referred_to = {column.refers_to for extract in extracts.values() for column in extract.table.columns}
-    parameters: dict[str, pl.Series] = {}
+    parameters: dict[str, Parameter] = {}
+    newest = _newest(extracts)
     accounts = []
     for extract in _in_order(force, extracts):
         table, origin = extract.table, extract.origin
+        fresh = _fresh_from(table, newest)
         with reading(table.name, origin):
-            account = _judge(force, extract, suites[table.name], parameters, incoming, strict=strict)
+            account = _judge(force, extract, suites[table.name], parameters | fresh, incoming, strict=strict)
         accounts.append(account)
         if progress is not None:
             progress(
@@ -190,6 +202,29 @@ def _judge_all(
     return Account(tuple(sorted(accounts, key=lambda account: declared[account.table])))
 
 
+def _newest(extracts: Mapping[str, Extract]) -> datetime | None:
+    """The instant the extracts reach: the median of the latest `known_at` of tables that gain rows daily.
+
+    Not the latest of all, because one mistyped year would make every other table stale.
+    """
+    latest = []
+    for extract in extracts.values():
+        if extract.table.stale_after_days is not None and extract.table.known_at is not None:
+            with reading(extract.table.name, extract.origin):
+                newest = extract.frame.select(pl.col(extract.table.known_at).max()).collect(
+                    engine="streaming"
+                )
+            latest.append(newest.item())
+    reached = sorted(instant for instant in latest if instant is not None)
+    return reached[len(reached) // 2] if reached else None
+
+
+def _fresh_from(table: Table, newest: datetime | None) -> dict[str, Parameter]:
+    if table.stale_after_days is None:
+        return {}
+    return {FRESH_FROM: newest - timedelta(days=table.stale_after_days) if newest else datetime.min}
+
+
 def _values(table: Table, column: str, incoming: Path) -> pl.Series:
     accepted = pl.scan_parquet(rows_file(incoming / ACCEPTED, table))
     return accepted.select(pl.col(renamed(table, column)).drop_nulls().unique()).collect().to_series()
@@ -199,7 +234,7 @@ def _judge(
     force: ForceDefinition,
     extract: Extract,
     suite: Suite,
-    parameters: Mapping[str, pl.Series],
+    parameters: Mapping[str, Parameter],
     incoming: Path,
     *,
     strict: bool,
@@ -321,7 +356,7 @@ def _refusals(
     extract: Extract, applied: Applied, checks: Sequence[Check], read: int, quarantined: int, *, strict: bool
 ) -> list[Refusal]:
     if failed := [check for check in checks if check.rule in applied.refusing and not check.success]:
-        return [_failed(extract, check) for check in failed]
+        return [_failed(extract, failed[0])]  # what comes after may follow from it
     allowed = 0.0 if strict else extract.table.max_bad_share
     if quarantined > allowed * read:
         return [_too_many(extract, checks, read, quarantined, allowed)]

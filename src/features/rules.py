@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from datetime import datetime
+from types import UnionType
 from typing import Any, Literal
 
 import polars as pl
@@ -64,8 +66,8 @@ class Rule:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns it reads; none for an expectation about the table as a whole."""
-        if self.shape == "table":
+        """The columns it reads; none where it only asks whether one is there."""
+        if self.kind == "expect_column_to_exist":
             return ()
         named = [self.kwargs.get(key) for key in ("column", "column_A", "column_B")]
         return tuple(dict.fromkeys(one for one in (*named, *self.kwargs.get("column_list", ())) if one))
@@ -149,9 +151,16 @@ def _is_between(kwargs: Kwargs, schema: pl.Schema) -> pl.Expr:
 
 
 def _has_plain_limits(kwargs: Kwargs) -> bool:
+    return _limits_are(int | float, kwargs)
+
+
+def _has_instants_as_limits(kwargs: Kwargs) -> bool:
+    return _limits_are(datetime, kwargs)
+
+
+def _limits_are(kind: type | UnionType, kwargs: Kwargs) -> bool:
     limits = [kwargs.get("min_value"), kwargs.get("max_value")]
-    numbers = [limit for limit in limits if limit is not None]
-    return bool(numbers) and all(isinstance(limit, int | float) for limit in numbers)
+    return limits != [None, None] and all(isinstance(limit, kind) for limit in limits if limit is not None)
 
 
 def _matches(kwargs: Kwargs, schema: pl.Schema) -> pl.Expr:
@@ -215,6 +224,14 @@ COMPILERS: Mapping[str, Compiler] = {
         "table", frozenset({"min_value", "max_value"}), _every_row, _every_row
     ),
     "expect_column_to_exist": Compiler("table", frozenset({"column"}), _every_row, _every_row),
+    "expect_column_max_to_be_between": Compiler(
+        "table",
+        frozenset({"column", "min_value", "max_value"}),
+        _every_row,
+        _every_row,
+        can=_has_instants_as_limits,
+        fits=lambda dtype: dtype == pl.Datetime("us"),
+    ),
     "expect_column_values_to_be_of_type": Compiler(
         "row",
         frozenset({"column", "type_"}),
@@ -329,9 +346,11 @@ class Applied:
         """The outcome of every expectation, given the rows that were set aside."""
         aside = quarantined.lazy()
         counted = [rule for rule in self.rules if rule.shape in ("row", "unique")]
+        largest = [rule for rule in self.rules if rule.kind == "expect_column_max_to_be_between"]
         sizes = (
             self.frame.select(
                 pl.len().alias("elements"),
+                *(pl.col(rule.columns[0]).max().alias(rule.name) for rule in largest),
                 *(self._applies(rule).sum().alias(f"applies to {i}") for i, rule in enumerate(counted)),
             )
             .collect(engine="streaming")
@@ -346,7 +365,11 @@ class Applied:
             .iter_rows()
         )
         return tuple(
-            self._check(rule, sizes["elements"], applies.get(rule.name, 0), broken.get(rule.name, 0), aside)
+            _table_check(rule, {*self.schema, *self.not_read}, sizes["elements"], sizes.get(rule.name))
+            if rule.shape == "table"
+            else self._check(
+                rule, sizes["elements"], applies.get(rule.name, 0), broken.get(rule.name, 0), aside
+            )
             for rule in self.rules
         )
 
@@ -355,11 +378,8 @@ class Applied:
         return COMPILERS[rule.kind].applies(rule.kwargs, self.schema) & pl.col(SOURCE_ROW).is_not_null()
 
     def _check(self, rule: Rule, elements: int, applies: int, broken: int, aside: pl.LazyFrame) -> Check:
-        match rule.shape:
-            case "table":
-                return _table_check(rule, {*self.schema, *self.not_read}, elements)
-            case "foreign":
-                return self.by_great_expectations[rule.name]
+        if rule.shape == "foreign":
+            return self.by_great_expectations[rule.name]
         if self._is_about_the_stored_type(rule):
             dtype = self.schema[rule.columns[0]]
             return rule.check(dtype == POLARS_TYPES[KINDS[rule.kwargs["type_"]]], observed=str(dtype))
@@ -388,19 +408,24 @@ def sharing_values(frame: pl.LazyFrame, columns: Sequence[str]) -> pl.Series:
     return alike.collect(engine="streaming").filter(pl.struct(columns).is_duplicated())[SOURCE_ROW]
 
 
-def _table_check(rule: Rule, columns: Set[str], rows: int) -> Check:
+def _table_check(rule: Rule, columns: Set[str], rows: int, largest: Any) -> Check:
     kwargs, present = rule.kwargs, columns - {SOURCE_ROW, *map(as_written, columns)}
     match rule.kind:
         case "expect_table_row_count_to_be_between":
-            low, high = kwargs.get("min_value"), kwargs.get("max_value")
-            success = (low is None or rows >= low) and (high is None or rows <= high)
-            return rule.check(success, observed=rows)
+            return rule.check(_within(rows, kwargs), observed=rows)
+        case "expect_column_max_to_be_between":
+            return rule.check(largest is not None and _within(largest, kwargs), observed=str(largest))
         case "expect_column_to_exist":
             return rule.check(kwargs["column"] in present)
         case _:
             asked = set(kwargs["column_set"] or ())
             success = asked == present if kwargs.get("exact_match", True) else asked <= present
             return rule.check(success, observed=sorted(present))
+
+
+def _within(value: Any, kwargs: Kwargs) -> bool:
+    low, high = kwargs.get("min_value"), kwargs.get("max_value")
+    return (low is None or value >= low) and (high is None or value <= high)
 
 
 def _examples(rule: Rule, broken: int, aside: pl.LazyFrame) -> tuple[tuple[int, str], ...]:

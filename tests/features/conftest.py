@@ -28,6 +28,7 @@ GATE_FORCE = ForceDefinition(
     tables=(
         uk.ESTABLISHMENT,
         uk.IDENTITY_MAP,
+        replace(uk.DUTY_PLAN, required=False),
         uk.DUTY_WORKED,
         uk.SYSTEM_ACCESS,
         replace(uk.EVENT_DEPLOYMENT, required=False),

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from features import contracts
 from features.contracts import (
+    FRESH_FROM,
     IDENTITY_MAP,
     apply,
     compile_suite,
@@ -33,6 +34,7 @@ from features.errors import WrongUsage
 from features.rules import COMPILERS
 from features.sources import SOURCE_ROW
 from features.tables import Column, Table, chicago, uk
+from tests.features.conftest import START
 
 EXPECTATIONS = Path(__file__).parents[2] / "expectations"
 FORCES = {"simulated": uk.TABLES, "chicago": chicago.TABLES}
@@ -113,7 +115,7 @@ def test_a_missing_suite_is_named(tmp_path: Path) -> None:
 
 def test_a_parameter_that_nothing_fills_in_is_named() -> None:
     with pytest.raises(WrongUsage, match=IDENTITY_MAP):
-        compile_suite(suite_for(uk.SYSTEM_ACCESS), {})
+        compile_suite(suite_for(uk.SYSTEM_ACCESS), {FRESH_FROM: START})
 
 
 def test_two_rules_of_one_name_are_refused() -> None:
@@ -179,6 +181,10 @@ def _two_columns(values: st.SearchStrategy[Any], dtype: pl.DataType) -> st.Searc
     )
 
 
+def _has_a_value(frame: pl.DataFrame) -> bool:
+    return frame["a"].count() > 0
+
+
 # Few distinct values, so that duplicates and equal pairs are common; the awkward ones among them.
 TEXTS = st.sampled_from(
     ["P000001", "P000001\n", " P000001", "P00000٣", "p000001", "", "é", "None", "nan", "a b"]
@@ -220,6 +226,7 @@ CASES: dict[str, tuple[str, list[dict[str, Any]], st.SearchStrategy[pl.DataFrame
     "rows": ("expect_table_row_count_to_be_between", [{"min_value": 1}, {"min_value": 2, "max_value": 4}], _column(TEXTS, TEXT)),
     "columns": ("expect_table_columns_to_match_set", [{"column_set": ["a", "b"], "exact_match": False}, {"column_set": ["a"], "exact_match": True}, {"column_set": ["a", "z"], "exact_match": False}], _two_columns(TEXTS, TEXT)),
     "column": ("expect_column_to_exist", [{"column": "a"}, {"column": "z"}], _column(TEXTS, TEXT)),
+    "latest": ("expect_column_max_to_be_between", [{"column": "a", "min_value": datetime(2020, 1, 1)}], _column(INSTANTS, INSTANT).filter(_has_a_value)),
     "type_text": ("expect_column_values_to_be_of_type", [{"column": "a", "type_": "str"}, {"column": "a", "type_": "int64"}], _column(TEXTS, TEXT)),
     "type_whole": ("expect_column_values_to_be_of_type", [{"column": "a", "type_": "int64"}, {"column": "a", "type_": "float64"}], _column(WHOLE, INT)),
     "type_number": ("expect_column_values_to_be_of_type", [{"column": "a", "type_": "float64"}, {"column": "a", "type_": "str"}], _column(NUMBERS, FLOAT)),
@@ -268,7 +275,7 @@ def test_compiled_agrees_with_great_expectations_at_the_edges(case: str) -> None
     for dtype, values in EDGES.items():
         frame = pl.DataFrame({"a": pl.Series(values, dtype=dtype), "b": pl.Series(values[::-1], dtype=dtype)})
         for kwargs in arguments:
-            if _is_compiled(kind, kwargs, frame) and not _tells_days_from_instants(kwargs, dtype):
+            if _is_compiled(kind, kwargs, frame) and _can_be_compared(kwargs, dtype):
                 _agrees(kind, kwargs, frame)
 
 
@@ -277,9 +284,10 @@ def _is_compiled(kind: str, kwargs: dict[str, Any], frame: pl.DataFrame) -> bool
     return all(COMPILERS[kind].fits(frame.schema[column]) for column in read if column in frame.columns)
 
 
-def _tells_days_from_instants(kwargs: dict[str, Any], dtype: pl.DataType) -> bool:
-    # Pandas has no dates, so Great Expectations cannot tell one from the other; the compiled form can.
-    return dtype.is_temporal() and "datetime64" in kwargs.get("type_", "")
+def _can_be_compared(kwargs: dict[str, Any], dtype: pl.DataType) -> bool:
+    # Pandas has no dates, so Great Expectations cannot tell one from an instant; the compiled form can.
+    tells_days_from_instants = "datetime64" in kwargs.get("type_", "")
+    return not (dtype.is_temporal() and tells_days_from_instants)
 
 
 def test_a_date_is_no_date_and_time() -> None:

@@ -117,6 +117,28 @@ def test_strict_refuses_for_a_single_bad_row(gate_ingest: Callable, gate_frames:
         gate_ingest(gate_frames, strict=True)
 
 
+def test_an_extract_of_another_quarter_is_stale(gate_ingest: Callable, gate_frames: Frames) -> None:
+    access = gate_frames["system_access"]
+    gate_frames["system_access"] = access.with_columns(
+        pl.col("occurred_at", "known_at") - timedelta(days=120)
+    )
+    with pytest.raises(TablesRefused, match="system_access") as refusal:
+        gate_ingest(gate_frames)
+    told = str(refusal.value)
+    assert "at most 92 days behind" in told
+    assert "2023-09-07" in told, "the latest that was found"
+
+
+def test_a_mistyped_year_makes_no_other_table_stale(gate_ingest: Callable, gate_frames: Frames) -> None:
+    tours = gate_frames["duty_worked"]
+    gate_frames["duty_plan"] = tours.select(
+        "duty_id", "person_key", "occurred_at", "known_at", planned_end="book_off", shift_code=pl.lit("E"), activity_code=pl.lit("CORE"),
+    )  # fmt: skip
+    gate_frames["duty_worked"] = changed(tours, 1, known_at=datetime(2204, 1, 1))
+    _, account = gate_ingest(gate_frames)
+    assert not account.refused
+
+
 def test_every_table_that_cannot_be_used_is_named_on_one_screen(
     gate_ingest: Callable, gate_frames: Frames
 ) -> None:

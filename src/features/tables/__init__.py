@@ -118,6 +118,8 @@ class Table:
         mark: a mark on the existence of a row, inherited by every feature over the table.
         required: whether the force cannot be worked with without it.
         max_bad_share: above this share of quarantined rows the whole table is refused.
+        stale_after_days: where the latest `known_at` lies further than this behind the other tables', the
+            extract is an old one and the table is refused; None where rows come too seldom to tell.
     """
 
     name: str
@@ -136,6 +138,7 @@ class Table:
     retention: str = "conduct-6y"
     required: bool = True
     max_bad_share: float = 0.05
+    stale_after_days: int | None = None
     by_name: Mapping[str, Column] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

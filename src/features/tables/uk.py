@@ -18,6 +18,10 @@ ROLES = (
 )  # fmt: skip
 
 
+# Tours, claims and log lines are recorded every day; a quarter without one means an old or broken export.
+STALE_AFTER_DAYS = 92
+
+
 def _column(name: str, kind: Kind, says: str, **limits) -> Column:  # type: ignore[no-untyped-def]  # Column checks
     return Column(name=name, kind=kind, says=says, **limits)
 
@@ -83,6 +87,7 @@ DUTY_PLAN = Table(
     says="One planned tour of duty as first published.",
     source_system="ROSTER",
     key=("duty_id",),
+    stale_after_days=STALE_AFTER_DAYS,
     columns=(
         _column("duty_id", "string", "the tour"),
         _person(),
@@ -99,6 +104,7 @@ DUTY_WORKED = Table(
     source_system="ROSTER",
     key=("duty_id",),
     correctable=True,
+    stale_after_days=STALE_AFTER_DAYS,
     columns=(
         _column("duty_id", "string", "the tour"),
         _person(),
@@ -118,6 +124,7 @@ DUTY_AMENDMENT = Table(
     says="One change made to a published tour.",
     source_system="ROSTER",
     key=("amendment_id",),
+    stale_after_days=STALE_AFTER_DAYS,
     columns=(
         _column("amendment_id", "string", "the change"),
         _column("duty_id", "string", "the tour it changes"),
@@ -181,6 +188,7 @@ OVERTIME_CLAIM = Table(
     source_system="OVERTIME",
     key=("claim_id",),
     correctable=True,
+    stale_after_days=STALE_AFTER_DAYS,
     columns=(
         _column("claim_id", "string", "the claim"),
         _person(),
@@ -205,6 +213,7 @@ SYSTEM_ACCESS = Table(
     person="user_no",
     person_number=True,
     sensitivity=Sensitivity.CRIMINAL,
+    stale_after_days=STALE_AFTER_DAYS,
     columns=(
         _column("event_id", "string", "the event"),
         _column("user_no", "string", "the access systems' own person number", pattern=r"U\d{6}"),
