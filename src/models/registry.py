@@ -84,7 +84,7 @@ def register(
             "this model comes from a research run, which is isolated: it cannot be registered. "
             "Train without --research to get one that can."
         )
-    client = open_store(runs)
+    client = open_store(runs, writing=True)
     name = name or force.name
     model_id = _log_model(client, model, run_id)
     if name not in _names(client):

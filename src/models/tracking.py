@@ -14,10 +14,11 @@ import json
 import logging
 import math
 import os
+import sqlite3
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -41,6 +42,13 @@ STATE = "evenhand.state"
 REFERENCE = "lightgbm"
 SCORES_FILE, BACKTEST_FILE = "backtest/scores.parquet", "backtest/backtest.json"
 HEADLINE = ("backtest.leads_confirmed", "backtest.leads_not_confirmed", "backtest.leads_unsettled", "auc")
+# Where MLflow's database keeps absolute paths.
+PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "storage_location"),
+)
 METRICS_A_CALL = 1000  # MLflow takes no more
 
 # Nothing leaves the machine and nothing is printed beside what we say ourselves.
@@ -88,25 +96,34 @@ class Run:
         self.client.log_artifacts(self.run_id, str(folder))
 
 
-def open_store(runs: Path, *, create: bool = False) -> MlflowClient:
+def open_store(runs: Path, *, writing: bool = False) -> MlflowClient:
     """A client of the store in a folder, with MLflow kept quiet and off the network.
 
+    Args:
+        writing: make the store if there is none; if the folder was moved, let MLflow know before it writes.
+
     Raises:
-        WrongUsage: there is no store and none may be created.
+        WrongUsage: there is no store to read.
     """
-    if not create and not (runs / DATABASE).is_file():
+    exists = (runs / DATABASE).is_file()
+    if not writing and not exists:
         raise WrongUsage(
             f"{runs}: there is no model store here ({DATABASE}). Train a model first: evenhand train."
         )
     runs.mkdir(parents=True, exist_ok=True)
+    if writing and exists:
+        _tell_where_it_lies(runs)
     os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations between MLflow and SQLAlchemy, raised at import
+        import mlflow
         from mlflow import MlflowClient
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         uri = f"sqlite:///{(runs / DATABASE).resolve()}"
+        # Registering a logged model looks it up through a client of MLflow's own, which asks the global address.
+        mlflow.set_tracking_uri(uri)
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
@@ -119,7 +136,7 @@ def tracked(
     Args:
         experiment: the MLflow experiment; the force's name, or `<force>-research`.
     """
-    client = open_store(runs, create=True)
+    client = open_store(runs, writing=True)
     run = _create(client, _experiment_id(client, runs, experiment), name, {STATE: "started", **(tags or {})})
     try:
         yield run
@@ -264,6 +281,26 @@ def artifacts_folder(client: MlflowClient, runs: Path, run_id: str) -> Path:
     run = client.get_run(run_id)
     experiment = client.get_experiment(run.info.experiment_id)
     return runs / ARTIFACTS / experiment.name / run_id / "artifacts"
+
+
+def _tell_where_it_lies(runs: Path) -> None:
+    """Rewrite the places in the database of a store that was moved.
+
+    MLflow keeps absolute paths and has no call to change them: a run begun in a moved store would write its
+    files into the old folder, and the pages of MLflow would look for them there.
+    """
+    here = (runs / ARTIFACTS).resolve().as_uri()
+    with closing(sqlite3.connect(runs / DATABASE)) as database, database:
+        known = database.execute("SELECT name, artifact_location FROM experiments").fetchall()
+        ends = [
+            (f"/{name}", place) for name, place in known if place and place.endswith(f"/{ARTIFACTS}/{name}")
+        ]
+        for there in {place.removesuffix(end) for end, place in ends} - {here}:
+            for table, column in PLACES:
+                database.execute(
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} LIKE ? || '/%'",
+                    (here, len(there) + 1, there),
+                )
 
 
 def _experiment_id(client: MlflowClient, runs: Path, name: str) -> str:

@@ -177,7 +177,7 @@ def small_records(people: int = 400, seed: int = 3) -> InMemory:
     case = events("case", np.where(fraud, 1.0, 0.03))
     waits = pl.Series(rng.uniform(20, 300, len(case)))
     case = case.with_columns(
-        finding_at=pl.col("known_at") + pl.duration(days=waits.cast(pl.Int64)),
+        finding_at=pl.col("known_at") + pl.duration(days=pl.lit(waits).cast(pl.Int64)),
         finding=pl.Series(np.where(rng.uniform(size=len(case)) < 0.8, "CONFIRMED", "NONE")),
     )
     roles = pl.Series(np.array(["RESPONSE", "CUSTODY", "DESK"])[np.arange(people) % 3])

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.specs import Change, Idea, Latest, Product, Term, count, days_since_last, mean, ratio, total
+from models.booster import matrix, raw_scores, read_booster
+from models.experiment import Experiment, Study
+from models.explain import (
+    Contributions,
+    Wording,
+    by_family,
+    contributions,
+    families,
+    reasons,
+    rests_on_records,
+    sentence,
+    wordings,
+)
+from tests.models.small_force import CATALOGUE, CLAIMS, POSTS
+
+WORDS = {
+    "claims_90d": Wording(
+        says="claims made", unit="claims", family="claims", window_days=90, typologies=("T2",), innocent=(),
+        rests="nonzero", computed="",
+    ),
+    "minutes_90d": Wording(
+        says="minutes claimed", unit="minutes", family="claims", window_days=90, typologies=("T2",), innocent=(),
+        rests="nonzero", computed="",
+    ),
+    "tenure": Wording(
+        says="days in the role", unit="days", family="post", window_days=None, typologies=(), innocent=(),
+        rests="never", computed="",
+    ),
+}  # fmt: skip
+ONE = pl.DataFrame({"person_key": ["P1"], "as_of": ["2024-01-01"]}).with_columns(
+    pl.col("as_of").str.to_date("%Y-%m-%d")
+)
+
+
+def reasons_of(features: list[float], by_feature: list[float], top: int = 4) -> pl.DataFrame:
+    from features.build import FeatureColumn, FeatureSchema
+
+    schema = FeatureSchema(tuple(FeatureColumn(name, "number", None, name) for name in WORDS))
+    found = Contributions(np.array([by_feature]), base=-3.0)
+    return reasons(ONE, np.array([features]), found, schema, WORDS, top=top)
+
+
+def rests_of(of: Term) -> str:
+    windows = () if isinstance(of, Latest) else (90,)
+    idea = Idea(name="x", says="x", of=of, unit="x", family="x", windows=windows, typologies=("T2",))
+    column = idea.columns[0]
+    return wordings(type(CATALOGUE)((idea,)), [column])[column].rests
+
+
+def test_contributions_add_up_to_the_raw_score(experiment: Experiment, study: Study):
+    schema = experiment.model.schema
+    booster = read_booster(experiment.model.booster, schema)
+    features = matrix(study.table.frame, schema)
+    raw = raw_scores(booster, features)
+    found = contributions(booster, features, raw)
+    np.testing.assert_allclose(found.by_feature.sum(axis=1) + found.base, raw, rtol=0, atol=1e-9)
+    summed = by_family(found.by_feature, experiment.model.words)
+    assert summed.shape[1] == len(families(experiment.model.words))
+    np.testing.assert_allclose(summed.sum(axis=1) + found.base, raw, rtol=0, atol=1e-9)
+
+
+def test_contributions_that_do_not_add_up_give_no_reasons(experiment: Experiment, study: Study):
+    schema = experiment.model.schema
+    booster = read_booster(experiment.model.booster, schema)
+    features = matrix(study.table.frame, schema)
+    with pytest.raises(ArithmeticError, match="miss the raw score"):
+        contributions(booster, features, raw_scores(booster, features) + 1e-6)
+
+
+def test_features_of_one_family_are_one_reason():
+    found = reasons_of([5.0, 300.0, 1000.0], [0.2, 0.3, 0.4])
+    assert found.select("direction", "family", "contribution").rows() == [
+        ("for", "claims", pytest.approx(0.5)),
+        ("for", "post", pytest.approx(0.4)),
+    ]
+
+
+def test_a_reason_says_value_unit_and_window_in_the_catalogues_words():
+    found = reasons_of([5.0, 300.0, 1000.0], [0.2, 0.3, -0.4])
+    assert found["words"].to_list() == [
+        "minutes claimed in the 90 days before 2024-01-01: 300 minutes",
+        "days in the role: 1,000 days",
+    ]
+    assert found["direction"].to_list() == ["for", "against"]
+    assert found["value"].to_list() == [300.0, 1000.0]
+    assert found["window_days"].to_list() == [90, None]
+
+
+def test_a_family_that_pulls_the_other_way_is_no_reason_in_this_one():
+    found = reasons_of([5.0, 300.0, 1000.0], [0.2, -0.3, 0.0])
+    assert found.select("direction", "family").rows() == [("against", "claims")]
+
+
+def test_a_reason_rests_on_records_only_if_rows_stand_behind_a_feature_that_pulls_its_way():
+    def rests(features: list[float], pulls: list[float]) -> list[bool]:
+        return reasons_of(features, pulls)["rests_on_records"].to_list()
+
+    assert rests([5.0, 0.0, 1000.0], [0.2, 0.0, 0.0]) == [True]
+    assert rests([0.0, 0.0, 1000.0], [0.2, 0.0, 0.0]) == [False]
+    assert rests([0.0, 300.0, 1000.0], [0.3, -0.2, 0.0]) == [False]
+    assert rests([0.0, 0.0, 1000.0], [0.0, 0.0, 0.4]) == [False]
+
+
+def test_a_feature_that_can_be_shown_speaks_before_one_that_cannot():
+    found = reasons_of([0.0, 300.0, 0.0], [0.3, 0.2, 0.0])
+    assert found["column"].to_list() == ["minutes_90d"]
+    assert found["rests_on_records"].to_list() == [True]
+
+
+def test_no_more_reasons_than_asked_for_strongest_first():
+    found = reasons_of([5.0, 300.0, 1000.0], [0.2, 0.3, 0.4], top=1)
+    assert found.select("place", "family").rows() == [(1, "claims")]
+
+
+@pytest.mark.parametrize(
+    ("term", "rests"),
+    [
+        (count(CLAIMS), "nonzero"),
+        (total(CLAIMS, "minutes"), "nonzero"),
+        (mean(CLAIMS, "minutes"), "present"),
+        (days_since_last(CLAIMS), "present"),
+        (ratio(count(CLAIMS), count(CLAIMS)), "nonzero"),
+        (ratio(mean(CLAIMS, "minutes"), count(CLAIMS)), "present"),
+        (ratio(Latest(events=POSTS, value=pl.lit(1)), count(CLAIMS)), "present"),
+        (Product(left=count(CLAIMS), right=Latest(events=POSTS, value=pl.lit(1))), "nonzero"),
+        (Change(of=count(CLAIMS), baseline_days=90), "nonzero"),
+        (Latest(events=POSTS, value=pl.col("role")), "never"),
+    ],
+)
+def test_when_rows_stand_behind_a_value_follows_from_how_it_is_made(term: Term, rests: str):
+    assert rests_of(term) == rests
+
+
+def test_context_never_rests_on_records_however_many_rows_it_is_made_of():
+    idea = Idea(name="x", says="x", of=count(CLAIMS), unit="x", family="x", windows=(90,))
+    assert wordings(type(CATALOGUE)((idea,)), ["x_90d"])["x_90d"].rests == "never"
+
+
+def test_an_unknown_value_has_no_rows_behind_it():
+    words = {"mean_90d": replace(WORDS["claims_90d"], rests="present")}
+    assert rests_on_records(np.array([[np.nan], [0.0]]), words).tolist() == [[False], [True]]
+
+
+@pytest.mark.parametrize(
+    ("wording", "categories", "value", "shown"),
+    [
+        (WORDS["claims_90d"], None, float("nan"), "nothing recorded"),
+        (WORDS["tenure"], None, float("nan"), "not known"),
+        (replace(WORDS["tenure"], unit="share"), None, 0.256, "26 %"),
+        (replace(WORDS["tenure"], unit="category"), ("CUSTODY", "DESK"), 1.0, "DESK"),
+        (replace(WORDS["tenure"], unit="number"), None, 7.25, "7.25"),
+    ],
+)
+def test_a_value_is_shown_as_its_unit_asks(
+    wording: Wording, categories: tuple[str, ...] | None, value: float, shown: str
+):
+    assert sentence(wording, categories, value, "2024-01-01").endswith(f": {shown}")
