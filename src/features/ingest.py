@@ -44,6 +44,8 @@ from features.sources import SOURCE_ROW, Extract, open_extracts, reading
 from features.tables import Table
 
 LAYOUT = 1  # raised when what is written changes, so that older accepted rows are not taken for current
+# One bad row of ten is a tenth, and says nothing of the table; every row bad does, however few they are.
+FEW_BAD_ROWS = 3
 INCOMING, OUTGOING = ".incoming", ".outgoing"
 ACCEPTED, QUARANTINE = "accepted", "quarantine"
 
@@ -70,7 +72,8 @@ def ingest(
         suites: the directory with one suite a table.
         docs: where to write Data Docs, if anywhere; they need Great Expectations, which is slow to import.
         only: the tables meant; those they refer to come with them.
-        strict: refuse a table for a single bad row.
+        strict: refuse a table for a single bad row, rather than for more than its `max_bad_share` (and more
+            than a few).
         progress: told one line a table.
 
     Raises:
@@ -358,16 +361,15 @@ def _refusals(
     if failed := [check for check in checks if check.rule in applied.refusing and not check.success]:
         return [_failed(extract, failed[0])]  # what comes after may follow from it
     allowed = 0.0 if strict else extract.table.max_bad_share
-    if quarantined > allowed * read:
+    few = 0 if strict else FEW_BAD_ROWS
+    if quarantined > max(allowed * read, few) or 0 < quarantined == read:
         return [_too_many(extract, checks, read, quarantined, allowed)]
     return []
 
 
 def _failed(extract: Extract, check: Check) -> Refusal:
     row, value = check.examples[0] if check.examples else (None, None)
-    found = (
-        f"{check.unexpected} rows that break it; the first holds {value}" if value else f"{check.observed}"
-    )
+    found = f"{value} (rows that break it: {check.unexpected:,})" if value else str(check.observed)
     return Refusal(
         table=extract.table.name,
         file=extract.origin,
@@ -391,7 +393,7 @@ def _too_many(
         column=_columns(worst),
         row=row,
         expected=worst.expectation.get("notes") or worst.rule,
-        found=f"{value} ({worst.rule} is broken by {worst.unexpected:,} rows); {share}",
+        found=f"{value} (rows that break {worst.rule}: {worst.unexpected:,}); {share}",
         remedy=f"mend {_columns(worst)} in {extract.table.source_system} and export {extract.table.name} again",
     )
 

@@ -111,6 +111,21 @@ def test_as_many_bad_rows_as_the_table_may_have_do_not_refuse_it(
     assert account["duty_worked"].quarantined == 10
 
 
+def test_a_few_bad_rows_refuse_no_small_table(gate_ingest: Callable, gate_frames: Frames) -> None:
+    few = gate_frames["event_deployment"].head(10)
+    gate_frames["event_deployment"] = few.with_columns(
+        minutes=pl.when(pl.col("deployment_id") <= "A0-2").then(-1).otherwise("minutes")
+    )
+    _, account = gate_ingest(gate_frames)
+    assert account["event_deployment"].quarantined == 3
+
+
+def test_a_small_table_of_nothing_but_bad_rows_is_refused(gate_ingest: Callable, gate_frames: Frames) -> None:
+    gate_frames["event_deployment"] = gate_frames["event_deployment"].head(2).with_columns(minutes=pl.lit(-1))
+    with pytest.raises(TablesRefused, match="event_deployment"):
+        gate_ingest(gate_frames)
+
+
 def test_strict_refuses_for_a_single_bad_row(gate_ingest: Callable, gate_frames: Frames) -> None:
     gate_frames["duty_worked"] = changed(gate_frames["duty_worked"], 7, minutes_worked=-5)
     with pytest.raises(TablesRefused, match="minutes_worked"):

@@ -117,7 +117,7 @@ class Table:
         enclave: held apart; read by audits only, never by a pipeline step.
         mark: a mark on the existence of a row, inherited by every feature over the table.
         required: whether the force cannot be worked with without it.
-        max_bad_share: above this share of quarantined rows the whole table is refused.
+        max_bad_share: above this share of quarantined rows (and more than a few) the whole table is refused.
         stale_after_days: where the latest `known_at` lies further than this behind the other tables', the
             extract is an old one and the table is refused; None where rows come too seldom to tell.
     """
