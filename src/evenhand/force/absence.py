@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evenhand.force.draws import Draws, Flags, Ints
 from evenhand.force.parameters import Parameters
@@ -57,7 +58,7 @@ class Absence:
     """
 
     unplanned: Flags
-    cancelled: Ints
+    cancelled: NDArray[np.int8]
     sickness: Spells
     other: Spells
 

@@ -7,17 +7,26 @@ import polars as pl
 
 from evenhand.force.absence import Conditions
 from evenhand.force.draws import Flags, Ints
-from evenhand.force.people import PS, Calendar, People, Teams, role_index
+from evenhand.force.people import HANDOVER_ROLES, PS, SELF_KEPT_ROLES, Calendar, People, Teams, is_role
 
 KINDS = {
     "short_staffed_team": "the team was short of people: roster changes and overtime were asked for",
     "disability_sickness": "an arrangement agreed with the person accounts for what was seen",
+    "self_kept_roster": "the unit has no planner; everybody enters their own changes",
+    "handover_claims": "handing over is paid time there and does not show in the book-off",
     "part_time": "an agreed part-time pattern brings swapped days",
     "public_order_aid": "deployed to operations: rest-day work and claims follow the deployment orders",
     "many_searches_role": "the role calls for many searches, mostly on behalf of others",
     "probationer": "new in service: errors, put right openly",
     "supervisor_on_behalf": "a supervisor who uses systems on behalf of the team",
 }  # fmt: skip
+
+# Explanations that lie in the role.
+OF_ROLES = {
+    "many_searches_role": ("INTEL_DESK", "PNC_BUREAU"),
+    "self_kept_roster": SELF_KEPT_ROLES,
+    "handover_claims": HANDOVER_ROLES,
+}
 
 
 def lookalikes(
@@ -26,7 +35,6 @@ def lookalikes(
     """[person_key, kind, from, to], half-open, within service and the days covered."""
     n = len(people)
     whole, end = np.zeros(n, np.int64), np.full(n, calendar.days)
-    searching = np.isin(teams.role, [role_index("INTEL_DESK"), role_index("PNC_BUREAU")])
     stays = np.minimum(people.moves_on, end)
     parts = [
         _spans("short_staffed_team", teams.short_from[people.team], np.minimum(teams.short_to[people.team], stays)),
@@ -35,8 +43,14 @@ def lookalikes(
         _spans("disability_sickness", has.fluctuating_from, has.fluctuating_to),
         _spans("part_time", whole, np.where(people.fte < 1, end, -1)),
         _spans("public_order_aid", whole, np.where(pool, end, -1)),
-        _spans("many_searches_role", whole, np.where(searching[people.team], stays, -1)),
-        _spans("many_searches_role", people.moves_on, np.where(searching[people.later_team], end, -1)),
+        *(
+            part
+            for kind, roles in OF_ROLES.items()
+            for part in (
+                _spans(kind, whole, np.where(is_role(teams.role[people.team], roles), stays, -1)),
+                _spans(kind, people.moves_on, np.where(is_role(teams.role[people.later_team], roles), end, -1)),
+            )
+        ),
         _spans("probationer", people.service_start, people.service_start + 365),
         _spans("supervisor_on_behalf", whole, np.where(people.rank == PS, end, -1)),
     ]  # fmt: skip

@@ -10,7 +10,7 @@ from evenhand.force.draws import Draws, Flags, Ints, row_code
 from evenhand.force.extracts import Rows, id_series
 from evenhand.force.lateness import known_days
 from evenhand.force.parameters import Parameters
-from evenhand.force.people import PS, Calendar, People, Teams
+from evenhand.force.people import HANDOVER_ROLES, PS, Calendar, People, Teams, is_role
 from evenhand.force.roster import AID, TOUR_MINUTES, Operations, Tours
 
 CLAIM_TYPES = ("CASUAL", "PREPLANNED", "REST_DAY", "RECALL", "AID")
@@ -39,7 +39,8 @@ def overtime_claim(
     usual = parameters["unworked_claim_per_tour"] * careless[tours.person]
     short = np.where(teams.short_on(tours.team, tours.day), parameters["short_team_times"], 1.0)
     travel = np.where(tours.operation >= 0, parameters["aid_travel_share"], 0.0)
-    rate = usual * (1 + extra) + (usual * (short - 1) + travel) * explained
+    handover = np.where(is_role(teams.role[tours.team], HANDOVER_ROLES), parameters["handover_share"], 0.0)
+    rate = usual * (1 + extra) + (usual * (short - 1) + travel + handover) * explained
 
     # Whether a claim holds minutes that were not worked is settled for every tour, worked or not.
     unworked = draws.of_row(tours.code, "unworked") < rate
@@ -72,7 +73,8 @@ def overtime_claim(
     starts = np.concatenate([starts, recall_at])
     operation = np.concatenate([tours.operation[which], np.full(len(recalled), -1)])
     in_episode = episodes.during("T2", person, day)
-    text = _reason_text(person, team, day, operation, code, in_episode, teams, draws)
+    shared = teams.short_on(team, day) | is_role(teams.role[team], HANDOVER_ROLES)
+    text = _reason_text(person, team, operation, code, in_episode, shared, draws)
     by = _authoriser(person, team, day, operation, code, in_episode, teams, draws)
     ends = starts + minutes
     known = ends + known_days(draws.of_row(code, "submitted"), 5.0)
@@ -116,19 +118,18 @@ def overtime_claim(
 def _reason_text(
     person: Ints,
     team: Ints,
-    day: Ints,
     operation: Ints,
     code: Ints,
     in_episode: Flags,
-    teams: Teams,
+    shared: Flags,
     draws: Draws,
 ) -> pl.Series:
-    """The hash of each claim's reason: the operation's, the short-staffed team's, the person's own, or stock."""
+    """The hash of each claim's reason: the operation's, one the team shares, the person's own, or stock."""
     own = draws.of_row(code, "own text") < np.where(in_episode, 0.65, 0.4 * draws.of_row(person, "own text"))
-    short = teams.short_on(team, day) & (draws.of_row(code, "team text") < 0.6)
+    of_team = shared & (draws.of_row(code, "team text") < 0.6)
     stock = (REASON_TEXTS * draws.of_row(code, "stock text") ** 2).astype(np.int64)
     number = np.select(
-        [own, operation >= 0, short],
+        [own, operation >= 0, of_team],
         [OWN_TEXTS + person, OPERATION_TEXTS + operation, TEAM_TEXTS + team],
         stock,
     )

@@ -82,6 +82,8 @@ RANGES = (
     Range("short_team_times", 2.5, 3.5, "roster changes, run-on and rest-day working there, times the usual"),
     Range("aid_travel_share", 0.20, 0.30, "deployments whose claims include travel that no tour shows"),
     Range("part_timer_times", 4.0, 6.0, "rest days that part-timers swap for themselves, times the usual"),
+    Range("self_kept_times", 16.0, 24.0, "own-record changes in roles that keep their own roster, times the usual"),
+    Range("handover_share", 0.05, 0.08, "tours in custody and on the roads with a paid handover that the book-off does not show"),
     Range("head_times", 1.8, 2.4, "own-record changes of supervisors, whom nobody enters for, times the usual"),
     Range("probationer_times", 3.5, 5.0, "own errors put right in the first year of service, times the usual"),
     Range("aid_pool_share", 0.08, 0.12, "officers outside public order who are sent on aid"),

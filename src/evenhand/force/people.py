@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -18,6 +19,9 @@ ROLE_SHARES = {
     "RESPONSE": 0.34, "NEIGHBOURHOOD": 0.15, "INVESTIGATION": 0.18, "CUSTODY": 0.05, "INTEL_DESK": 0.04,
     "PNC_BUREAU": 0.02, "PUBLIC_ORDER": 0.05, "ROADS": 0.05, "SAFEGUARDING": 0.09, "PLANNING": 0.03,
 }  # fmt: skip
+# Roles without planners, where everybody enters their own changes; and roles where handing over is paid time.
+SELF_KEPT_ROLES = ("SAFEGUARDING", "PLANNING")
+HANDOVER_ROLES = ("CUSTODY", "ROADS")
 STAFF_SHARES = {"INTEL_DESK": 0.5, "PNC_BUREAU": 0.8, "PLANNING": 0.6, "CUSTODY": 0.3}
 POSTS_A_TEAM = 11
 TEAMS_A_UNIT = 15
@@ -138,6 +142,11 @@ class People:
 
 def role_index(role: str) -> int:
     return ROLES.index(role)
+
+
+def is_role(role: Ints, names: Sequence[str]) -> Flags:
+    """Whether each role index is one of the named roles."""
+    return np.isin(role, [role_index(name) for name in names])
 
 
 def recruited(

@@ -17,7 +17,18 @@ from evenhand.force.draws import Draws, Flags, Floats, Ints, row_code
 from evenhand.force.extracts import Rows, id_series
 from evenhand.force.lateness import known_days, known_minutes
 from evenhand.force.parameters import Parameters
-from evenhand.force.people import MINUTES_A_DAY, PC, PS, SHIFT_ROLES, Calendar, People, Teams, role_index
+from evenhand.force.people import (
+    MINUTES_A_DAY,
+    PC,
+    PS,
+    SELF_KEPT_ROLES,
+    SHIFT_ROLES,
+    Calendar,
+    People,
+    Teams,
+    is_role,
+    role_index,
+)
 from features.tables.uk import ROLES
 
 SHIFT_STARTS = {"E": 7 * 60, "L": 14 * 60, "N": 21 * 60, "D": 8 * 60, "RD": 9 * 60}
@@ -156,7 +167,7 @@ def tours(
 def _pattern(people: People, teams: Teams, calendar: Calendar, draws: Draws) -> tuple[Flags, Flags]:
     """Grids [person, day]: rostered for duty, and in service."""
     days = np.arange(calendar.days)
-    in_shifts = np.isin(teams.role, [role_index(role) for role in SHIFT_ROLES])
+    in_shifts = is_role(teams.role, SHIFT_ROLES)
     place = np.where(
         in_shifts[:, None], (days + teams.phase[:, None]) % 8, (days + teams.phase[:, None] % 2) % 7
     )
@@ -174,7 +185,7 @@ def _pattern(people: People, teams: Teams, calendar: Calendar, draws: Draws) -> 
 
 def _shift(teams: Teams, team: Ints, day: Ints) -> Ints:
     """Early, late, night by turns of four for shift teams; day shifts elsewhere."""
-    in_shifts = np.isin(teams.role, [role_index(role) for role in SHIFT_ROLES])[team]
+    in_shifts = is_role(teams.role[team], SHIFT_ROLES)
     return np.where(in_shifts, ((day + teams.phase[team]) // 8) % 3, SHIFTS.index("D"))
 
 
@@ -251,6 +262,7 @@ def _run_on(
     usual = parameters["own_change_per_tour"] * careless[person]
     extra = episodes.extra("T1", person, day)
     more = np.where(people.new_on(person, day), parameters["probationer_times"], short)
+    more = np.where(is_role(teams.role[team], SELF_KEPT_ROLES), parameters["self_kept_times"], more)
     more = np.where(people.rank[person] == PS, np.maximum(more, parameters["head_times"]), more)
     rate = usual * (1 + (more - 1) * explained + extra)
     draw = rng.random(n)
