@@ -42,7 +42,7 @@ class Order:
     seed: int
     preset: Preset
     null: bool
-    protected_seed: int
+    protected_seed: int | None
     recode_reasons: bool
     start: date
 
@@ -51,10 +51,17 @@ class Order:
             raise WrongUsage(f"a simulated force has 150 to 60,000 officers, not {self.officers:,}.")
         if not 12 <= self.months <= 120:
             raise WrongUsage(f"a simulated force covers 12 to 120 months, not {self.months}.")
-        if self.seed < 0 or self.protected_seed < 0:
+        if min(self.seed, self.protected_seed or 0) < 0:
             raise WrongUsage(
-                f"a seed is a whole number from 0 up, not {min(self.seed, self.protected_seed)}."
+                f"a seed is a whole number from 0 up, not {min(self.seed, self.protected_seed or 0)}."
             )
+
+    @property
+    def histories_seed(self) -> int:
+        """The seed of the protected histories."""
+        if self.protected_seed is None:
+            return derived_seed(self.seed, "protected histories")
+        return self.protected_seed
 
     @property
     def calendar(self) -> Calendar:
@@ -100,9 +107,7 @@ def simulate(
         seed=seed,
         preset=Preset(preset),
         null=null,
-        protected_seed=derived_seed(seed, "protected histories")
-        if protected_seed is None
-        else protected_seed,
+        protected_seed=protected_seed,
         recode_reasons=recode_reasons,
         start=start.replace(day=1),
     )
@@ -131,7 +136,7 @@ def _refuse_foreign(out: Path) -> None:
 
 
 def _write_force(order: Order, directory: Path, progress: Callable[[str], None]) -> None:
-    draws, protected = Draws(order.seed), Draws(order.protected_seed)
+    draws, protected = Draws(order.seed), Draws(order.histories_seed)
     parameters = drawn(draws, order.preset)
     permutations = _permutations(protected) if order.recode_reasons else {}
     key = _AnswerKey(directory / ANSWER_KEY)
@@ -238,7 +243,7 @@ class _AnswerKey:
             "officers": order.officers,
             "months": order.months,
             "seed": order.seed,
-            "protected_seed": order.protected_seed,
+            "protected_seed": order.histories_seed,
             "preset": order.preset.value,
             "null": order.null,
             "recode_reasons": order.recode_reasons,
