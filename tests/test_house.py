@@ -40,7 +40,7 @@ def test_no_source_reads_or_writes_pickles():
     assert [
         path
         for path in SOURCES
-        if re.search(r"^\s*(import|from) (pickle|cloudpickle|joblib|dill)", path.read_text(), re.M)
+        if re.search(r"^\s*(import|from) (pickle|cloudpickle|joblib|dill)", path.read_text(), re.MULTILINE)
     ] == []
 
 

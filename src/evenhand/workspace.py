@@ -113,7 +113,8 @@ class Workspace:
         return ingest(
             self.force,
             self.config.data,
-            out=self.home,
+            # Some tables alone must not take the place of the whole.
+            out=self.home / "some-tables" if only else self.home,
             suites=self.config.suites / self.force.name,
             docs=docs,
             only=only,
