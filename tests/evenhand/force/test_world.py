@@ -173,7 +173,7 @@ def test_a_null_force_has_as_much_planted_and_as_many_findings(force: Path, null
         ("part_time", "own_rest_days", 2.0),
         ("public_order_aid", "rest_day_claims", 3.0),
         ("many_searches_role", "searches", 4.0),
-        ("probationer", "own_late", 1.5),
+        ("probationer", "own_late", 1.2),
         ("self_kept_roster", "own_late", 4.0),
         ("handover_claims", "claims_beyond_work", 2.0),
         ("supervisor_on_behalf", "on_behalf", 1.0),
