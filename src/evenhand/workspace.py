@@ -200,7 +200,7 @@ class Workspace:
 
         catalogue = self._with_health() if with_health else self.force.catalogue.ordinary()
         dates, tests = self._tests(test_as_ofs, until)
-        planted = self._planted([*tests, *dates.candidates])
+        planted = self.planted([*tests, *dates.candidates])
         reviews = self.reviews(before=until)
         experiment = run_experiment(
             self.force,
@@ -246,7 +246,7 @@ class Workspace:
         from models.research import run_study
 
         dates, tests = self._tests(test_as_ofs, until)
-        planted = self._planted([*tests, *dates.candidates])
+        planted = self.planted([*tests, *dates.candidates])
         result = run_study(
             self.force,
             self.accepted,
@@ -289,7 +289,7 @@ class Workspace:
             )
         return self.force.catalogue.adopting("sickness")
 
-    def _planted(self, as_ofs: Sequence[date]) -> pl.DataFrame | None:
+    def planted(self, as_ofs: Sequence[date]) -> pl.DataFrame | None:
         """What the answer key of a simulated force says, for measuring; None on any other force."""
         if self.force.use != "simulated":
             return None

@@ -1,0 +1,422 @@
+"""Studies too large for every test run, each with its seeds, its figure and whether it holds.
+
+Every part of a study is kept under `build/prove` with a fingerprint of the code that made it, so that a run
+that was stopped goes on where it was and no figure outlives the code it was measured on. Seeds of these
+studies are used nowhere else: nothing was chosen by looking at them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from evenhand.config import Config, load_config
+from evenhand.force.simulate import simulate
+from evenhand.terminal import heading, say
+from evenhand.workspace import Workspace
+from features.build import build
+from features.errors import WrongUsage, did_you_mean
+from models.backtest import Backtest
+from models.experiment import Experiment, run_experiment
+from models.metrics import Basis, percentile_interval
+from models.ranker import Params
+from models.splits import months_after
+
+SOURCE = Path(__file__).parents[1]
+KEPT = Path("build/prove")
+DRAWS = 4000
+
+PLANTED_SEEDS = range(9001, 9021)
+PLANTED_PEOPLE = 3000
+NULL_SEEDS = range(9101, 9121)
+NULL_PEOPLE = 2000
+FIREWALL_SEEDS = range(9201, 9204)
+FIREWALL_PEOPLE = 1000
+MONTHS = 60
+
+Part = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One claim of a study, what was measured, and whether it holds."""
+
+    claim: str
+    measured: str
+    holds: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A study in parts that can be run apart, and what they say together."""
+
+    name: str
+    about: str
+    parts: Sequence[int | str]
+    run_part: Callable[[int | str], Part]
+    conclude: Callable[[Sequence[Part]], Sequence[Finding]]
+
+
+def prove(*, only: Sequence[str] | None, out: Path, chicago: Path) -> None:
+    """Run the studies and write the page of evidence; what was measured on this very code is not run again."""
+    studies = _studies(chicago)
+    if unknown := [name for name in only or () if name not in studies]:
+        raise WrongUsage(f"--only {unknown[0]}: there is no such study. {did_you_mean(unknown[0], studies)}")
+    code = code_fingerprint()
+    for name, study in studies.items():
+        if only is None or name in only:
+            heading(f"{name}: {study.about}")
+            for finding in study.conclude([_part(study, part, code) for part in study.parts]):
+                say(f"{'holds ' if finding.holds else 'FAILS '} {finding.claim}: {finding.measured}")
+    _write_page(out, studies, code)
+    say(f"\nWritten to {out}")
+
+
+def _studies(chicago: Path) -> dict[str, Study]:
+    studies = [
+        Study(
+            name="planted",
+            about=f"planted misconduct found at equal capacity, {PLANTED_PEOPLE:,} people, {MONTHS} months, preset casey",
+            parts=list(PLANTED_SEEDS),
+            run_part=lambda seed: _planted_part(int(seed), people=PLANTED_PEOPLE, null=False),
+            conclude=_conclude_planted,
+        ),
+        Study(
+            name="null",
+            about=f"a force without any signal, {NULL_PEOPLE:,} people, {MONTHS} months",
+            parts=list(NULL_SEEDS),
+            run_part=lambda seed: _null_part(int(seed)),
+            conclude=_conclude_null,
+        ),
+        Study(
+            name="firewall",
+            about=f"other protected histories, reasons recoded, {FIREWALL_PEOPLE:,} people, {MONTHS} months",
+            parts=list(FIREWALL_SEEDS),
+            run_part=lambda seed: _firewall_part(int(seed)),
+            conclude=_conclude_firewall,
+        ),
+    ]
+    if chicago.is_dir():
+        studies.append(
+            Study(
+                name="chicago",
+                about="public Chicago records, test dates 2008-12-31, 2009-12-31 and 2010-12-31",
+                parts=["2008-2010"],
+                run_part=lambda _: _chicago_part(chicago),
+                conclude=_conclude_chicago,
+            )
+        )
+    return {study.name: study for study in studies}
+
+
+# --- planted misconduct ---------------------------------------------------------------------------------
+
+
+def _planted_part(seed: int, *, people: int, null: bool) -> Part:
+    with _simulated(seed, people=people, null=null) as workspace:
+        experiment = _experiment(workspace, seed)
+        return {
+            line.method: line.counts.metrics()
+            for line in experiment.lines
+            if line.as_of is None and line.counts.basis is Basis.PLANTED
+        }
+
+
+def _experiment(workspace: Workspace, seed: int) -> Experiment:
+    """The last three half-years: what is planted is known at once, so no test has to wait for findings."""
+    dates = workspace.dates()
+    tests = [months_after(dates.end, -months) for months in (18, 12, 6)]
+    planted = workspace.planted([*tests, *dates.candidates])
+    return run_experiment(
+        workspace.force, workspace.accepted, test_as_ofs=tests, train_candidates=dates.candidates,
+        params=Params(threads=workspace.config.study.threads), seed=seed, planted=planted, until=dates.end, draws=200,
+    )  # fmt: skip
+
+
+def _conclude_planted(parts: Sequence[Part]) -> list[Finding]:
+    found = {method: np.array([part[method]["planted.misconduct"] for part in parts]) for method in parts[0]}
+    findings = []
+    for method in found:
+        if method == "lightgbm":
+            continue
+        more = found["lightgbm"] - found[method]
+        interval = percentile_interval(np.concatenate([[more.sum()], _resampled_totals(more)]))
+        behind = [str(seed) for seed, difference in zip(PLANTED_SEEDS, more, strict=True) if difference <= 0]
+        findings.append(
+            Finding(
+                claim=f"LightGBM finds more planted misconduct than {method} in total, interval above zero",
+                measured=f"{found['lightgbm'].sum():.0f} against {found[method].sum():.0f}; {more.sum():+.0f}, "
+                f"95 % interval {interval.low:+.0f} to {interval.high:+.0f}; not more on seeds: {', '.join(behind) or 'none'}",
+                holds=bool(interval.low > 0),
+            )
+        )
+    return findings
+
+
+def _resampled_totals(differences: np.ndarray) -> np.ndarray:
+    rng = np.random.default_rng(1)
+    return rng.choice(differences, size=(DRAWS, len(differences))).sum(axis=1)
+
+
+# --- no signal ------------------------------------------------------------------------------------------
+
+
+def _null_part(seed: int) -> Part:
+    with _simulated(seed, people=NULL_PEOPLE, null=True) as workspace:
+        experiment = _experiment_settled(workspace, seed)
+        more = next(each for each in experiment.counts.iter_rows(named=True) if each["method"] == "random")
+        return {
+            "more": more["backtest.reference_found_more"],
+            "low": more["backtest.more_low"],
+            "threshold": experiment.model.threshold.exists,
+        }
+
+
+def _experiment_settled(workspace: Workspace, seed: int) -> Experiment:
+    dates = workspace.dates()
+    return run_experiment(
+        workspace.force, workspace.accepted, test_as_ofs=dates.tests, train_candidates=dates.candidates,
+        params=Params(threads=workspace.config.study.threads), seed=seed, until=dates.end, draws=1000,
+    )  # fmt: skip
+
+
+def _conclude_null(parts: Sequence[Part]) -> list[Finding]:
+    better = [str(seed) for seed, part in zip(NULL_SEEDS, parts, strict=True) if part["low"] > 0]
+    listing = sum(part["threshold"] for part in parts)
+    return [
+        Finding(
+            claim="at most 1 in 20 runs looks better than random (interval of the paired difference above zero)",
+            measured=f"{len(better)} of {len(parts)} (seeds: {', '.join(better) or 'none'}); a threshold was found on {listing}",
+            holds=len(better) <= len(parts) / 20,
+        )
+    ]
+
+
+# --- protected histories --------------------------------------------------------------------------------
+
+
+def _firewall_part(seed: int) -> Part:
+    with (
+        _simulated(seed, people=FIREWALL_PEOPLE) as one,
+        _simulated(seed, people=FIREWALL_PEOPLE, protected_seed=seed + 50_000, recode_reasons=True) as other,
+    ):
+        dates = one.dates()
+        model = _experiment(one, seed).model
+        return compare_scores(one, other, model=model, as_of=dates.end)
+
+
+def compare_scores(one: Workspace, other: Workspace, *, model: Any, as_of: date) -> Part:
+    """Of people whose worked duties are the same in two forces, how many scores differ, to the last bit.
+
+    Args:
+        model: a `models.trained.TrainedModel` of the first force, which scores both.
+    """
+    from models.scoring import score_table
+
+    scores = []
+    for workspace in (one, other):
+        table = build(workspace.force, workspace.accepted, [as_of], schema=model.schema)
+        scores.append(score_table(model, table).frame.select("person_key", "raw"))
+    same = _with_same_duties(one, other)
+    both = (
+        scores[0].join(scores[1], on="person_key", suffix="_other").filter(pl.col("person_key").is_in(same))
+    )
+    return {
+        "people": both.height,
+        "differ": int((both["raw"] != both["raw_other"]).sum()),
+        "changed_duties": scores[0].height - both.height,
+    }
+
+
+def _with_same_duties(one: Workspace, other: Workspace) -> list[str]:
+    """People whose accepted tours are the same, row for row."""
+    worked = [
+        workspace.accepted.scan("duty_worked")
+        .drop("source_row")
+        .sort(pl.all())
+        .group_by("person_key", maintain_order=True)
+        .agg(duties=pl.struct(pl.exclude("person_key")).hash().sort().hash(seed=1).sum())
+        .collect()
+        for workspace in (one, other)
+    ]
+    return worked[0].join(worked[1], on=["person_key", "duties"])["person_key"].to_list()
+
+
+def _conclude_firewall(parts: Sequence[Part]) -> list[Finding]:
+    people, differ = (sum(part[name] for part in parts) for name in ("people", "differ"))
+    changed = sum(part["changed_duties"] for part in parts)
+    return [
+        Finding(
+            claim="scores of people whose worked duties did not change are identical to the last bit",
+            measured=f"{differ} of {people:,} scores differ ({changed:,} people had other duties and are left out)",
+            holds=differ == 0 and people > 0,
+        )
+    ]
+
+
+# --- Chicago --------------------------------------------------------------------------------------------
+
+
+def _chicago_part(data: Path) -> Part:
+    with _workspace(force="chicago", data=str(data)) as workspace:
+        dates = workspace.dates()
+        experiment = run_experiment(
+            workspace.force, workspace.accepted, test_as_ofs=dates.tests, train_candidates=dates.candidates,
+            params=Params(threads=workspace.config.study.threads), seed=1, until=dates.end, draws=1000,
+        )  # fmt: skip
+        return {
+            "performance": experiment.performance.with_columns(pl.col("as_of").cast(pl.String)).to_dicts(),
+            "labels_differ": _labels_that_differ(experiment.backtest, data),
+        }
+
+
+def _labels_that_differ(backtest: Backtest, data: Path) -> int:
+    """Rows of the cohort and labels that are not in the benchmark's own file, or the other way round."""
+    published = (
+        pl.read_parquet(data / "labels.parquet")
+        .select(
+            person_key=pl.col("officer_id").cast(pl.Int64),
+            as_of=pl.col("as_of").dt.offset_by("1d"),
+            published=pl.col("y_sustained_core") == 1,
+        )
+        .filter(pl.col("as_of").is_in(backtest.test_as_ofs))
+    )
+    ours = backtest.scores.select(pl.col("person_key").cast(pl.Int64), "as_of", "confirmed")
+    both = ours.join(published, on=["person_key", "as_of"], how="full")
+    return int((both["confirmed"].ne_missing(both["published"])).sum())
+
+
+def _conclude_chicago(parts: Sequence[Part]) -> list[Finding]:
+    rows = pl.DataFrame(parts[0]["performance"]).filter(pl.col("method") == "lightgbm")
+    later = rows.filter(pl.col("as_of").is_in(["2010-01-01", "2011-01-01"]))
+    wanted = {"auc": 0.655, "precision_at_1pc": 0.20, "precision_at_2pc": 0.155, "precision_at_5pc": 0.12}
+    findings = [
+        Finding(
+            claim=f"mean {measure.replace('_', ' ')} over 2009 and 2010 is at least {least}",
+            measured=f"{mean:.3f}",
+            holds=mean >= least,
+        )
+        for measure, least in wanted.items()
+        for mean in [float(np.mean(later.filter(pl.col("measure") == measure)["value"].to_numpy()))]
+    ]
+    differ = parts[0]["labels_differ"]
+    return [
+        *findings,
+        Finding(claim="cohort and labels equal labels.parquet", measured=f"{differ} rows differ", holds=differ == 0),
+    ]  # fmt: skip
+
+
+# --- workspaces of their own ----------------------------------------------------------------------------
+
+
+class _workspace:  # noqa: N801  # used as a function, like tempfile.TemporaryDirectory
+    """A workspace in a folder that is gone afterwards."""
+
+    def __init__(self, **given: str) -> None:
+        self._given = given
+
+    def __enter__(self) -> Workspace:
+        self._folder = Path(tempfile.mkdtemp(prefix="evenhand-"))
+        return Workspace(self._config(self._folder))
+
+    def _config(self, folder: Path) -> Config:
+        return load_config(
+            None, out=folder / "out", runs=folder / "mlruns", register_url=f"sqlite:///{folder}/register.db",
+            suites=SOURCE.parent / "expectations", **self._given,
+        )  # fmt: skip
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class _simulated(_workspace):  # noqa: N801
+    """A workspace on a force simulated for the occasion."""
+
+    def __init__(self, seed: int, *, people: int, **how: Any) -> None:
+        self._seed, self._people, self._how = seed, people, how
+
+    def _config(self, folder: Path) -> Config:
+        data = simulate(
+            folder / "data",
+            officers=self._people,
+            months=MONTHS,
+            seed=self._seed,
+            preset="casey",
+            **self._how,
+        )
+        self._given = {"force": "simulated", "data": str(data)}
+        return super()._config(folder)
+
+
+# --- keeping and writing --------------------------------------------------------------------------------
+
+
+def code_fingerprint() -> str:
+    """A hash of the source that a figure is measured on."""
+    digest = hashlib.sha256()
+    for path in sorted(SOURCE.rglob("*.py")):
+        digest.update(path.relative_to(SOURCE).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _kept(study: Study, part: int | str, code: str) -> Path:
+    return KEPT / code / study.name / f"{part}.json"
+
+
+def _part(study: Study, part: int | str, code: str) -> Part:
+    path = _kept(study, part, code)
+    if not path.is_file():
+        say(f"  {part}")
+        made = study.run_part(part)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(made))
+        partial.replace(path)
+    return json.loads(path.read_text())
+
+
+def _write_page(out: Path, studies: Mapping[str, Study], code: str) -> None:
+    lines = [
+        "# Evidence",
+        "",
+        "Written by `make prove`. Seeds were used for nothing else; a claim that does not hold stays on the page.",
+        f"Commit {_commit()}, source fingerprint {code}.",
+    ]
+    for study in studies.values():
+        parts = [_kept(study, part, code) for part in study.parts]
+        lines += ["", f"## {study.name}", "", f"{study.about[0].upper()}{study.about[1:]}.", ""]
+        lines += [f"Command: `evenhand prove --only {study.name}`. Seeds or parts: {_span(study.parts)}.", ""]
+        if not all(path.is_file() for path in parts):
+            lines.append("Not run on this source.")
+            continue
+        lines += ["| holds | claim | measured |", "|---|---|---|"]
+        for finding in study.conclude([json.loads(path.read_text()) for path in parts]):
+            lines.append(f"| {'yes' if finding.holds else '**no**'} | {finding.claim} | {finding.measured} |")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text("\n".join(lines) + "\n")
+
+
+def _span(parts: Iterable[int | str]) -> str:
+    names = [str(part) for part in parts]
+    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+
+
+def _commit() -> str:
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], cwd=SOURCE, capture_output=True, text=True, check=False
+        ).stdout.strip()
+
+    changed = " with uncommitted changes" if git("status", "--porcelain", "--", ".") else ""
+    return f"{git('rev-parse', '--short', 'HEAD') or 'unknown'}{changed}"
