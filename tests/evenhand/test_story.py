@@ -1,0 +1,167 @@
+"""The story as a user tells it with commands: train, promote, score, review, compare, card."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from evenhand.cli import app, main
+
+AS_OF = "2025-01-01"
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("story")]
+
+
+@pytest.fixture
+def champion(run, home, records) -> Path:
+    """The shared workspace, with a promoted model in it."""
+    if not (home / "mlruns").exists():
+        trained = run(home, "train", "--data", str(records), "--name", "first", "--json")
+        assert trained.code == 0, trained.err
+        (home / "trained.json").write_text(trained.out)
+        promoted = run(
+            home, "promote", "candidate", "--reason", "the first", "--by", "R", "--data", str(records)
+        )
+        assert promoted.code == 0, promoted.err
+    return home
+
+
+def test_training_tells_every_method_on_every_date_and_every_count_with_its_basis(champion):
+    told = json.loads((champion / "trained.json").read_text())
+    methods = {"lightgbm", "logistic", "complaint_count", "threshold_rule", "random"}
+    assert {row["method"] for row in told["performance"]} == methods
+    assert {row["test_date"] for row in told["performance"]} >= {"all", "2023-03-31"}
+    counted = {name.split(".")[0] for name in told["counts"][0] if "." in name}
+    assert counted == {"backtest", "planted"}
+
+
+def test_scoring_twice_changes_nothing(run, champion, records):
+    first = run(champion, "score", "--as-of", AS_OF, "--data", str(records))
+    assert first.code == 0, first.err
+    folder = champion / "build/simulated/scores" / f"{AS_OF}-v1"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    second = run(champion, "score", "--as-of", AS_OF, "--data", str(records))
+    assert second.code == 0
+    assert "in the register already: nothing changed" in second.out
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_batch_tells_its_empty_places_and_that_it_is_a_demonstration(run, champion, records):
+    told = run(champion, "score", "--as-of", AS_OF, "--data", str(records))
+    assert "places left empty" in told.out
+    assert "Demonstration" in told.out
+
+
+def test_contributions_add_up_to_the_score_of_everyone(run, champion, records):
+    run(champion, "score", "--as-of", AS_OF, "--data", str(records))
+    folder = champion / "build/simulated/scores" / f"{AS_OF}-v1"
+    scores = pl.read_parquet(folder / "scores.parquet")
+    given = pl.read_parquet(folder / "contributions.parquet").select(
+        "person_key", total=pl.sum_horizontal(pl.exclude("person_key", "as_of"))
+    )
+    gap = scores.join(given, on="person_key").select((pl.col("raw") - pl.col("total")).abs().max()).item()
+    assert gap <= 1e-9
+
+
+def test_a_file_can_be_looked_at_reviewed_and_counted(run, champion, records, tmp_path):
+    run(champion, "score", "--as-of", AS_OF, "--data", str(records))
+    listed = json.loads(run(champion, "leads", "list", "--json").out)
+    name = listed[0]["lead"]
+    shown = run(champion, "leads", "show", name[:8])
+    assert "Look first for an ordinary explanation" in shown.out
+    assert not re.search(r"\b(kind|sample|rank)\b", shown.out)
+    refused = run(
+        champion, "leads", "review", name, "--outcome", "wrong", "--reasons", " ", "--reviewer", "R", "--route", "no_action"
+    )  # fmt: skip
+    assert refused.code == 3
+    recorded = run(
+        champion, "leads", "review", name, "--outcome", "wrong", "--reasons", "aid, claims match", "--reviewer", "R",
+        "--route", "no_action",
+    )  # fmt: skip
+    assert recorded.code == 0, recorded.err
+    after = json.loads(run(champion, "leads", "list", "--as-of", AS_OF, "--json").out)
+    assert next(row for row in after if row["lead"] == name)["outcome"] == "wrong"
+    assert run(champion, "leads", "export", "--out", str(tmp_path / "leads.csv")).code == 0
+    assert name in (tmp_path / "leads.csv").read_text()
+
+
+def test_runs_are_compared_and_drawn(run, champion, records):
+    told = run(champion, "compare", "first", "--chart", "compare.svg", "--data", str(records))
+    assert told.code == 0, told.err
+    assert "backtest: what the records later said" in told.out
+    assert "<svg" in (champion / "compare.svg").read_text()
+
+
+def test_the_card_and_the_list_of_models_tell_who_promoted_what(run, champion, records):
+    assert "the first" in run(champion, "models").out
+    assert json.loads(run(champion, "models", "--live-on", "2001-01-01", "--json").out) == []
+    told = run(champion, "card", "--out", "card", "--data", str(records), "--json")
+    assert told.code == 0, told.err
+    assert Path(json.loads(told.out)["html"]).is_file() or (champion / json.loads(told.out)["html"]).is_file()
+
+
+def test_features_are_written_for_each_date(run, champion, records):
+    told = run(
+        champion, "features", "--from", "2024-01-01", "--to", "2024-03-01", "--every", "1mo", "--data", str(records), "--json"
+    )  # fmt: skip
+    written = json.loads(told.out)
+    assert pl.read_parquet(champion / written["path"])["as_of"].n_unique() == 3
+
+
+def test_the_sickness_study_is_apart_and_cannot_be_promoted(run, champion, records):
+    told = run(champion, "train", "--research", "sickness", "--data", str(records))
+    assert told.code == 0, told.err
+    assert "none can be promoted" in told.out
+    versions = json.loads(run(champion, "models", "--json").out)
+    assert [row["version"] for row in versions] == [1]
+
+
+def test_health_records_enter_an_ordinary_run_only_with_their_basis_and_then_the_card_shows_both(
+    run, champion, records, tmp_path
+):
+    refused = run(champion, "train", "--with-health", "--data", str(records))
+    assert refused.code == 4
+    assert "health.lawful_basis" in refused.err
+    given = (Path(__file__).parents[2] / "governance.toml").read_text()
+    keys = ("lawful_basis", "special_category_condition", "dpia_reference", "consultation")
+    (tmp_path / "governance.toml").write_text(
+        given + "\n[health]\n" + "".join(f'{key} = "Demonstration"\n' for key in keys)
+    )
+    common = ["--data", str(records), "--config", "health.toml"]
+    run(champion, "models")
+    (champion / "health.toml").write_text(
+        (champion / "evenhand.toml").read_text().replace(
+            str(Path(__file__).parents[2] / "governance.toml"), str(tmp_path / "governance.toml")
+        )
+    )  # fmt: skip
+    trained = run(champion, "train", "--with-health", "--name", "health", *common)
+    assert trained.code == 0, trained.err
+    written = run(champion, "card", "candidate", "--out", "card-health", *common)
+    assert written.code == 0, written.err
+    card = next((champion / "card-health").glob("*.md")).read_text().lower()
+    assert "without" in card
+
+
+def test_live_scoring_needs_the_records_that_software_cannot_know(run, champion, records, tmp_path):
+    (tmp_path / "governance.toml").write_text('purpose = "to try"\n')
+    run(champion, "models")
+    (champion / "bare.toml").write_text(
+        (champion / "evenhand.toml").read_text().replace(
+            str(Path(__file__).parents[2] / "governance.toml"), str(tmp_path / "governance.toml")
+        )
+    )  # fmt: skip
+    told = run(champion, "score", "--as-of", AS_OF, "--data", str(records), "--config", "bare.toml")
+    assert told.code == 4
+    for missing in ("end_date", "dpia_reference", "notice_to_officers", "consultation"):
+        assert missing in told.err
+
+
+def test_every_command_has_an_example_in_its_help(capsys):
+    commands = [[name] for name in app if not name.startswith("-")]
+    commands += [["leads", name] for name in app["leads"] if not name.startswith("-")]
+    for command in commands:
+        main([*command, "--help"])
+        assert "Example: evenhand" in capsys.readouterr().out, command
