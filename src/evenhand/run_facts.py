@@ -40,7 +40,7 @@ def facts_of_run(
     """Everything about a run that its card will say and that does not change afterwards, ready for JSON.
 
     Args:
-        planted: person_key, as_of, planted, lookalike (a kind or null), in a simulation.
+        planted: person_key, as_of, planted, lookalike (a list of kinds), in a simulation.
         health: the same run with and without health features, where the model has them.
     """
     model, backtest = experiment.model, experiment.backtest
@@ -178,8 +178,9 @@ def _lookalikes(backtest: Backtest, planted: pl.DataFrame) -> list[dict[str, Any
         for day in backtest.test_as_ofs
         for people in [backtest.on(day)]
     )
+    innocent = planted.filter(pl.col("planted") == "lookalike")
     by_kind = (
-        chances.join(planted.filter(pl.col("planted") == "lookalike"), on=["person_key", "as_of"])
+        chances.join(innocent.explode("lookalike"), on=["person_key", "as_of"])
         .group_by(kind="lookalike")
         .agg(people=pl.len(), listed=pl.col("listed").sum())
         .sort("kind")

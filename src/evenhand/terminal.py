@@ -28,7 +28,7 @@ def say(text: str = "") -> None:
 
 
 def heading(text: str) -> None:
-    SCREEN.print(f"\n[bold]{text}[/bold]")
+    SCREEN.print(f"\n[bold]{text}[/bold]", soft_wrap=True)
 
 
 def show(frame: pl.DataFrame, title: str | None = None) -> None:

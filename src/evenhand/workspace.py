@@ -297,9 +297,7 @@ class Workspace:
             return None
         from evenhand.force.truth import planted
 
-        return planted(Path(self.config.data), list(as_ofs)).select(
-            "person_key", "as_of", "planted", pl.col("lookalike").list.first()
-        )
+        return planted(Path(self.config.data), list(as_ofs)).drop("typologies")
 
     def reviews(self, *, before: date | None = None) -> pl.DataFrame | None:
         """Review outcomes of earlier leads, `[person_key, as_of, outcome]`; None where no lead was opened."""
