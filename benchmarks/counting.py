@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -10,7 +11,7 @@ from time import perf_counter
 
 import polars as pl
 
-from benchmarks.__main__ import peak_megabytes, workspace_of
+from benchmarks.prepare import workspace_of
 from evenhand.workspace import Workspace
 from features.build import build
 from features.specs import Aggregate, Catalogue, Idea, count
@@ -49,7 +50,7 @@ def main(name: str, data: str) -> None:
     _ = workspace.accepted  # ingested before, so that neither way pays for it
     began = perf_counter()
     {"cells": by_cells, "by date": by_date}[name](workspace, DATES)
-    print(perf_counter() - began, peak_megabytes())
+    print(perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 if __name__ == "__main__":
