@@ -28,18 +28,20 @@ class Params:
         leaves: leaves of a tree.
         learning_rate: share of each tree that is added.
         least_rows: people in the smallest leaf.
-        l2: L2 penalty on leaf values.
+        l2_share: L2 penalty on leaf values, as a share of the information in all rows learnt from (people
+            times confirmed share times the rest). As a plain number it would drown the few confirmed cases of
+            a small force and mean nothing in a large one.
         feature_share, row_share: random shares of the features and rows that a tree may see.
         monotone: hold the features that can only mean more concern to that direction.
         seed: of every draw.
         threads: number of threads; fixed, so that sums are added in the same order.
     """
 
-    rounds: int = 300
+    rounds: int = 400
     leaves: int = 4
-    learning_rate: float = 0.05
-    least_rows: int = 40
-    l2: float = 50.0
+    learning_rate: float = 0.02
+    least_rows: int = 80
+    l2_share: float = 0.05
     feature_share: float = 0.2
     row_share: float = 0.7
     monotone: bool = True
@@ -55,20 +57,21 @@ class Params:
         for name in ("learning_rate", "feature_share", "row_share"):
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in (0, 1], not {getattr(self, name)}")
-        if self.l2 < 0 or self.seed < 0:
-            raise ValueError("l2 and seed must not be negative")
+        if self.l2_share < 0 or self.seed < 0:
+            raise ValueError("l2_share and seed must not be negative")
 
     def to_dict(self) -> dict[str, int | float | bool]:
         return asdict(self)
 
-    def for_lightgbm(self) -> dict[str, object]:
+    def for_lightgbm(self, confirmed: np.ndarray) -> dict[str, object]:
+        """LightGBM's own names and values, for training on these labels."""
         return {
             "objective": "binary",
             "num_leaves": self.leaves,
             "learning_rate": self.learning_rate,
             "min_data_in_leaf": self.least_rows,
             "min_sum_hessian_in_leaf": 1e-3,
-            "lambda_l2": self.l2,
+            "lambda_l2": self.l2_share * len(confirmed) * float(confirmed.mean() * (1 - confirmed.mean())),
             "feature_fraction": self.feature_share,
             "bagging_fraction": self.row_share,
             "bagging_freq": 1,
@@ -115,7 +118,7 @@ def train(
         if params.monotone and rising
         else {}
     )
-    settings = {**params.for_lightgbm(), **constraints}
+    settings = {**params.for_lightgbm(confirmed), **constraints}
     rows = lightgbm.Dataset(
         features,
         confirmed.astype(np.float64),

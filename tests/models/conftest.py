@@ -10,7 +10,7 @@ from models.registry import RegisteredModel, register
 from models.tracking import log_experiment, tracked
 from tests.models.small_force import CANDIDATES, FORCE, TESTS, planted, small_records
 
-QUICK = Params(rounds=40, least_rows=10, l2=5.0, learning_rate=0.1, threads=1)
+QUICK = Params(rounds=40, least_rows=10, l2_share=0.02, learning_rate=0.1, threads=1)
 
 
 @pytest.fixture(scope="session")

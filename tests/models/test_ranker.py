@@ -58,7 +58,7 @@ def test_a_lesson_in_which_nobody_or_everybody_is_confirmed_is_refused(
         ({"rounds": 0}, "rounds must be at least 1, not 0"),
         ({"leaves": 1}, "a tree needs at least 2 leaves, not 1"),
         ({"feature_share": 1.5}, r"feature_share must lie in \(0, 1\], not 1.5"),
-        ({"l2": -1.0}, "must not be negative"),
+        ({"l2_share": -1.0}, "must not be negative"),
     ],
 )
 def test_parameters_cannot_be_built_wrong(wrong: dict[str, float], says: str):
