@@ -24,6 +24,7 @@ REVIEWER = "simulated reviewer"
 
 # Among 600 people too few findings settle for any score to qualify as a threshold.
 SMALL_OFFICERS, SMALL_MONTHS, SMALL_SEED = 900, 60, 1
+SMALL_DRAWS = 300  # intervals of a story need no third digit
 
 
 def small_workspace(project: Path) -> Workspace:
@@ -45,6 +46,7 @@ def small_workspace(project: Path) -> Workspace:
         governance=project / "governance.toml",
         register_url=f"sqlite:///{folder}/register.db",
         seed=SMALL_SEED,
+        study={"draws": SMALL_DRAWS},
     )
     simulate_once(config, officers=SMALL_OFFICERS, months=SMALL_MONTHS)
     empty_register(config)
