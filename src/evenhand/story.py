@@ -31,7 +31,7 @@ def small_workspace(project: Path) -> Workspace:
     """A workspace on a small simulated force, under `build/notebooks` of the project.
 
     The force is simulated by the first call and reused by later ones; runs are kept; the register starts
-    empty each time, so that a story told twice is the same story.
+    empty each time, so that no lead of an earlier telling stands in the way.
 
     Args:
         project: the folder that holds `expectations/` and `governance.toml`.
