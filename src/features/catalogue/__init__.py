@@ -1,1 +1,1 @@
-"""The catalogues that ship: what is asked of a force's records, one module a force."""
+"""The catalogues of the forces that ship: what is asked of their records, in words."""
