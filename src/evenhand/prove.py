@@ -27,7 +27,7 @@ from evenhand.terminal import heading, say
 from evenhand.workspace import Workspace
 from features.build import build
 from features.errors import WrongUsage, did_you_mean
-from models.backtest import Backtest
+from models.backtest import Backtest, lines
 from models.experiment import Experiment, run_experiment
 from models.metrics import Basis, percentile_interval
 from models.ranker import Params
@@ -38,7 +38,8 @@ KEPT = Path("build/prove")
 DRAWS = 4000
 
 PLANTED_SEEDS = range(9001, 9021)
-PLANTED_PEOPLE = 3000
+PLANTED_PEOPLE = 5000
+CAPACITIES = (0.01, 0.02, 0.05)  # of everyone; the first is the default capacity
 NULL_SEEDS = range(9101, 9121)
 NULL_PEOPLE = 2000
 FIREWALL_SEEDS = range(9201, 9204)
@@ -89,7 +90,7 @@ def _studies(chicago: Path) -> dict[str, Study]:
             name="planted",
             about=f"planted misconduct found at equal capacity, {PLANTED_PEOPLE:,} people, {MONTHS} months, preset casey",
             parts=list(PLANTED_SEEDS),
-            run_part=lambda seed: _planted_part(int(seed), people=PLANTED_PEOPLE, null=False),
+            run_part=lambda seed: _planted_part(int(seed), people=PLANTED_PEOPLE),
             conclude=_conclude_planted,
         ),
         Study(
@@ -123,13 +124,16 @@ def _studies(chicago: Path) -> dict[str, Study]:
 # --- planted misconduct ---------------------------------------------------------------------------------
 
 
-def _planted_part(seed: int, *, people: int, null: bool) -> Part:
-    with _simulated(seed, people=people, null=null) as workspace:
-        experiment = _experiment(workspace, seed)
+def _planted_part(seed: int, *, people: int) -> Part:
+    with _simulated(seed, people=people) as workspace:
+        backtest = _experiment(workspace, seed).backtest
         return {
-            line.method: line.counts.metrics()
-            for line in experiment.lines
-            if line.as_of is None and line.counts.basis is Basis.PLANTED
+            str(share): {
+                line.method: line.counts.metrics()
+                for line in lines(backtest.at_capacity(round(share * people)))
+                if line.as_of is None and line.counts.basis is Basis.PLANTED
+            }
+            for share in CAPACITIES
         }
 
 
@@ -145,23 +149,28 @@ def _experiment(workspace: Workspace, seed: int) -> Experiment:
 
 
 def _conclude_planted(parts: Sequence[Part]) -> list[Finding]:
-    found = {method: np.array([part[method]["planted.misconduct"] for part in parts]) for method in parts[0]}
-    findings = []
-    for method in found:
-        if method == "lightgbm":
-            continue
-        more = found["lightgbm"] - found[method]
-        interval = percentile_interval(np.concatenate([[more.sum()], _resampled_totals(more)]))
-        behind = [str(seed) for seed, difference in zip(PLANTED_SEEDS, more, strict=True) if difference <= 0]
-        findings.append(
-            Finding(
-                claim=f"LightGBM finds more planted misconduct than {method} in total, interval above zero",
-                measured=f"{found['lightgbm'].sum():.0f} against {found[method].sum():.0f}; {more.sum():+.0f}, "
-                f"95 % interval {interval.low:+.0f} to {interval.high:+.0f}; not more on seeds: {', '.join(behind) or 'none'}",
-                holds=bool(interval.low > 0),
-            )
-        )
-    return findings
+    return [
+        _more_than(method, share, [part[str(share)] for part in parts])
+        for share in CAPACITIES
+        for method in parts[0][str(share)]
+        if method != "lightgbm"
+    ]
+
+
+def _more_than(method: str, share: float, parts: Sequence[Part]) -> Finding:
+    found = {
+        name: np.array([part[name]["planted.misconduct"] for part in parts]) for name in ("lightgbm", method)
+    }
+    more = found["lightgbm"] - found[method]
+    interval = percentile_interval(np.concatenate([[more.sum()], _resampled_totals(more)]))
+    behind = [str(seed) for seed, difference in zip(PLANTED_SEEDS, more, strict=True) if difference <= 0]
+    return Finding(
+        claim=f"with {share:.0%} of the cohort listed, LightGBM finds more planted misconduct than {method} in total, "
+        "interval above zero",
+        measured=f"{found['lightgbm'].sum():.0f} against {found[method].sum():.0f}: {more.sum():+.0f}, 95 % interval "
+        f"{interval.low:+.0f} to {interval.high:+.0f}; not more on seeds: {', '.join(behind) or 'none'}",
+        holds=bool(interval.low > 0),
+    )
 
 
 def _resampled_totals(differences: np.ndarray) -> np.ndarray:
