@@ -301,11 +301,16 @@ class Workspace:
 
     def reviews(self, *, before: date | None = None) -> pl.DataFrame | None:
         """Review outcomes of earlier leads, `[person_key, as_of, outcome]`; None where no lead was opened."""
+        if self.force.use == "validation":
+            return None
         from evenhand.leads.review import outcomes
 
         with self.register() as register:
             found = outcomes(register, known_before=datetime.combine(before, time()) if before else None)
-        leads = found.filter(pl.col("kind") == "lead").select("person_key", "as_of", "outcome")
+        # One register may hold the leads of several forces, whose people have nothing to do with each other.
+        leads = found.filter(pl.col("kind") == "lead", pl.col("force") == self.force.name).select(
+            "person_key", "as_of", "outcome"
+        )
         return leads if leads.height else None
 
     @contextmanager

@@ -150,7 +150,7 @@ class TableAccount:
 class Account:
     """What became of every table of an ingestion."""
 
-    tables: tuple[TableAccount, ...]
+    tables: tuple[TableAccount, ...] = field(repr=False)
 
     @property
     def refused(self) -> bool:

@@ -95,7 +95,7 @@ class Comparison:
         panels = [
             _panel(self._parts(basis), BASIS_IN_WORDS[basis]) for basis in CHART_PARTS if self._has(basis)
         ]
-        return altair.vconcat(*panels).resolve_scale(x="independent")
+        return altair.vconcat(*panels).resolve_scale(x="independent", color="independent")
 
     def write_chart(self, path: Path) -> Path:
         """Write the chart as SVG, or as PNG or JSON where the name ends so."""

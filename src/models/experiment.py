@@ -10,7 +10,7 @@ rate. The spread of every fold on that scale is kept with the run, so that this 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import Protocol
@@ -79,7 +79,7 @@ class Study:
 class Fitted:
     """A model trained on some dates, and what they held."""
 
-    booster: str
+    booster: str = field(repr=False)
     rows: int
     confirmed: int
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,7 @@ class TrainedModel:
     """
 
     force: str
-    booster: str
+    booster: str = field(repr=False)
     schema: FeatureSchema
     words: Mapping[str, Wording]
     threshold: Threshold

@@ -190,6 +190,7 @@ def _refusal(origin: str, problems: list[str]) -> str:
 OUTCOME_SCHEMA = pl.Schema(
     {
         "batch": pl.String(),
+        "force": pl.String(),
         "lead": pl.String(),
         "model": pl.String(),
         "as_of": pl.Date(),
@@ -207,7 +208,7 @@ OUTCOME_SCHEMA = pl.Schema(
 def outcomes(register: Register, *, known_before: datetime | None = None) -> pl.DataFrame:
     """One row for each lead and each sampled file, with its latest review's outcome or `open`.
 
-    Columns `[batch, lead, model, as_of, opened_at, person_key, kind, rank, outcome, reviewed_at,
+    Columns `[batch, force, lead, model, as_of, opened_at, person_key, kind, rank, outcome, reviewed_at,
     innocent_explanation]`. It tells lead from sample and gives the rank: it is for counting, not for
     reviewers. Routes have no part in it.
 
@@ -235,5 +236,5 @@ def _outcome_row(batch: Batch, lead: Lead, review: Review | None) -> tuple[objec
     found = ("open", None, None)
     if review is not None:
         found = (review.outcome, review.reviewed_at, review.innocent_explanation)
-    opened = (batch.id, lead.id, batch.model, lead.as_of, batch.scored_at)
+    opened = (batch.id, batch.force, lead.id, batch.model, lead.as_of, batch.scored_at)
     return (*opened, lead.person_key, lead.kind, lead.rank, *found)
