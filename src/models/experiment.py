@@ -37,7 +37,7 @@ from models.baselines import (
 from models.booster import log_odds, matrix, probability, raw_scores, read_booster
 from models.explain import wordings
 from models.metrics import LiveCounts, wilson
-from models.ranker import Params, monotone_columns, train
+from models.ranker import Params, directions, train
 from models.splits import Fold, settled_as_ofs, temporal_folds
 from models.trained import Threshold, TrainedModel
 
@@ -356,8 +356,7 @@ def fit(study: Study, as_ofs: Sequence[date], *, seen_by: date, params: Params) 
 
 
 def _fit(features: np.ndarray, confirmed: np.ndarray, study: Study, params: Params) -> Fitted:
-    rising = monotone_columns(study.catalogue)
-    booster = train(features, confirmed, study.table.schema, params, rising=rising)
+    booster = train(features, confirmed, study.table.schema, params, ways=directions(study.catalogue))
     return Fitted(booster=booster, rows=len(confirmed), confirmed=int(confirmed.sum()))
 
 

@@ -9,7 +9,8 @@ import pytest
 from features.errors import DataRefused
 from models.booster import matrix, raw_scores, read_booster
 from models.experiment import Study, training_rows
-from models.ranker import Params, monotone_columns, train
+from models.ranker import Params, directions, train
+from models.teacher import opinion
 from tests.models.conftest import QUICK
 from tests.models.small_force import CANDIDATES, CATALOGUE, TESTS
 
@@ -32,16 +33,38 @@ def test_the_same_seed_gives_the_same_text_and_another_seed_another(
     assert hash_of(texts[0]) != hash_of(texts[2])
 
 
-def test_more_of_a_feature_that_can_only_mean_concern_never_lowers_the_score(
-    study: Study, lesson: tuple[np.ndarray, np.ndarray]
+def test_what_speaks_to_conduct_counts_one_way_and_context_either_way():
+    ways = directions(CATALOGUE.ordinary())
+    assert ways == {
+        "claims_90d": 1, "claims_365d": 1, "minutes_365d": 1, "minutes_a_claim_365d": 1, "complaints_365d": 1,
+        "days_since_complaint_365d": -1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("column", "change"), [("claims_90d", 3), ("days_since_complaint_365d", -30)])
+def test_more_of_what_speaks_to_conduct_never_lowers_the_score(
+    study: Study, lesson: tuple[np.ndarray, np.ndarray], column: str, change: float
 ):
-    schema, rising = study.table.schema, monotone_columns(CATALOGUE)
-    assert rising == {"claims_90d", "claims_365d"}
-    booster = read_booster(train(*lesson, schema, QUICK, rising=rising), schema)
+    schema = study.table.schema
+    booster = read_booster(train(*lesson, schema, QUICK, ways=directions(CATALOGUE)), schema)
     features = lesson[0].copy()
     raised = features.copy()
-    raised[:, schema.names.index("claims_90d")] += 3
+    raised[:, schema.names.index(column)] += change
     assert (raw_scores(booster, raised) >= raw_scores(booster, features)).all()
+
+
+def test_the_teacher_counts_nothing_that_speaks_to_conduct_in_a_persons_favour(study: Study):
+    """Whoever claims most is confirmed least, and still more claims do not lower the opinion."""
+    schema = study.table.schema
+    rng = np.random.default_rng(0)
+    features = np.full((400, len(schema.names)), 1.0)
+    claims = rng.poisson(5, 400).astype(float)
+    features[:, schema.names.index("claims_90d")] = claims
+    confirmed = (rng.random(400) < np.where(claims < 5, 0.4, 0.1)).astype(int)
+    free, held = (opinion(features, confirmed, schema, ways) for ways in ({}, {"claims_90d": 1}))
+    assert np.corrcoef(claims, free)[0, 1] < -0.9
+    assert np.ptp(held) < 1e-3
+    assert held.mean() == pytest.approx(confirmed.mean(), abs=1e-3)
 
 
 @pytest.mark.parametrize("share", [0, 1])
@@ -58,6 +81,7 @@ def test_a_lesson_in_which_nobody_or_everybody_is_confirmed_is_refused(
         ({"rounds": 0}, "rounds must be at least 1, not 0"),
         ({"leaves": 1}, "a tree needs at least 2 leaves, not 1"),
         ({"feature_share": 1.5}, r"feature_share must lie in \(0, 1\], not 1.5"),
+        ({"teacher_share": 1.5}, r"teacher_share must lie in \[0, 1\], not 1.5"),
         ({"l2_share": -1.0}, "must not be negative"),
     ],
 )

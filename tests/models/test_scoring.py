@@ -175,7 +175,7 @@ from pathlib import Path
 class NoTraining:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] == "sklearn" or name in (
-            "models.ranker", "models.baselines", "models.experiment", "models.research"
+            "models.ranker", "models.baselines", "models.teacher", "models.experiment", "models.research"
         ):
             raise ImportError(f"{name} is not to be had here")
 
