@@ -38,7 +38,7 @@ KEPT = Path("build/prove")
 DRAWS = 4000
 
 PLANTED_SEEDS = range(9001, 9021)
-PLANTED_PEOPLE = 5000
+PLANTED_PEOPLE = 3000
 CAPACITIES = (0.01, 0.02, 0.05)  # of everyone; the first is the default capacity
 NULL_SEEDS = range(9101, 9121)
 NULL_PEOPLE = 2000

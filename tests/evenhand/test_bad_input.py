@@ -27,6 +27,10 @@ def truncated(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
+def emptied(folder: Path) -> None:
+    (folder / "complaint.parquet").write_bytes(b"")
+
+
 REFUSED: dict[str, tuple[Spoil, tuple[str, ...]]] = {
     "a missing table": (
         lambda folder: (folder / "overtime_claim.parquet").unlink(), ("overtime_claim",)
@@ -42,7 +46,7 @@ REFUSED: dict[str, tuple[Spoil, tuple[str, ...]]] = {
         changed("complaint", lambda frame: frame.with_columns(pl.lit("3rd of May").alias("occurred_at"))),
         ("complaint.parquet", "occurred_at", "3rd of May"),
     ),
-    "an empty file": (lambda folder: (folder / "complaint.parquet").write_bytes(b""), ("complaint.parquet",)),
+    "an empty file": (emptied, ("complaint.parquet",)),
     "a truncated Parquet file": (truncated, ("complaint.parquet",)),
     "location data": (
         changed("complaint", lambda frame: frame.with_columns(pl.lit(51.5).alias("latitude"))),
