@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -35,26 +36,27 @@ def id_series(letter: str, codes: Ints) -> pl.Series:
     )
 
 
-def in_declared_order(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
-    """The declared columns and types, in order of arrival."""
-    typed = frame.select(pl.col(name).cast(dtype) for name, dtype in table.schema.items())
+def known_before(day: date, rows: pl.LazyFrame, table: Table) -> pl.LazyFrame:
+    """The rows known before a day, with the declared columns and types, in order of arrival."""
     order = [name for name in (table.known_at, *table.key) if name is not None]
-    return typed.sort(order, nulls_last=True, maintain_order=True)
+    return (
+        rows.filter(pl.col("known_at") < pl.lit(day).cast(pl.Datetime("us")))
+        .select(pl.col(name).cast(dtype) for name, dtype in table.schema.items())
+        .sort(order, nulls_last=True, maintain_order=True)
+    )
 
 
-def write(frame: pl.DataFrame, table: Table, directory: Path) -> Path:
+def write(rows: pl.LazyFrame, table: Table, directory: Path) -> Path:
     """Write a table's extract where its kind belongs."""
     folder = directory / "enclave" if table.enclave else directory
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{table.name}.parquet"
-    frame.rechunk().write_parquet(path, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
+    rows.collect().rechunk().write_parquet(
+        path, compression="zstd", compression_level=1, row_group_size=ROW_GROUP
+    )
     return path
 
 
-def recoded(frame: pl.DataFrame, permutations: Mapping[str, Mapping[str, str]]) -> pl.DataFrame:
-    """The frame with some columns' codes exchanged for others."""
-    return frame.with_columns(
-        pl.col(column).replace(dict(mapping))
-        for column, mapping in permutations.items()
-        if column in frame.columns
-    )
+def recoded(rows: pl.LazyFrame, permutations: Mapping[str, Mapping[str, str]]) -> pl.LazyFrame:
+    """The rows with some columns' codes exchanged for others."""
+    return rows.with_columns(pl.col(column).replace(dict(codes)) for column, codes in permutations.items())

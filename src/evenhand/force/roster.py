@@ -66,7 +66,7 @@ class Operations:
 
 @dataclass(frozen=True, eq=False)
 class Tours:
-    """One entry a tour of the full roster; minutes count from the start of the data.
+    """One entry a tour of the full roster; minutes count from the start of the data. Millions long, so narrow.
 
     Attributes:
         person, day, team: who, which day, in which team.
@@ -147,17 +147,17 @@ def tours(
     false_swap = (why == OWN_SWAP) & (draws.stream("false swaps").random(len(person)) < extra / (1 + extra))
     cancelled, unplanned = absence.cancelled[person, day] > 0, absence.unplanned[person, day]
     return Tours(
-        person=person,
-        day=day,
-        team=team,
+        person=person.astype(np.int32),
+        day=day.astype(np.int32),
+        team=team.astype(np.int32),
         code=row_code(person, day),
-        shift=shift,
-        starts=starts,
-        operation=sent[person, day].astype(np.int64),
-        why=why,
-        over=over,
-        booked_over=booked_over,
-        change_by=change_by,
+        shift=shift.astype(np.int8),
+        starts=starts.astype(np.int32),
+        operation=sent[person, day].astype(np.int32),
+        why=why.astype(np.int8),
+        over=over.astype(np.int32),
+        booked_over=booked_over.astype(np.int32),
+        change_by=change_by.astype(np.int8),
         false=false_change | false_swap,
         planned=~unplanned & ((why == ROSTERED) | ~cancelled),
         worked=~unplanned & ~cancelled,

@@ -15,7 +15,7 @@ import polars as pl
 from evenhand.force import absence, access, complaints, conduct, health, overtime, posts, roster
 from evenhand.force.defects import spoiled
 from evenhand.force.draws import DAYS_LIMIT, PEOPLE_LIMIT, Draws, derived_seed
-from evenhand.force.extracts import Rows, in_declared_order, recoded, write
+from evenhand.force.extracts import Rows, known_before, recoded, write
 from evenhand.force.lookalikes import lookalikes
 from evenhand.force.parameters import Parameters, Preset, drawn
 from evenhand.force.people import Calendar, recruited
@@ -144,8 +144,9 @@ def _write_force(order: Order, directory: Path, progress: Callable[[str], None])
     for name, rows in _tables(order, parameters, draws, protected, key):
         table = BY_NAME[name]
         frame, defects = spoiled(table, rows, parameters["bad_row_share"], draws)
-        extracted = frame.filter(pl.col("known_at") < pl.lit(ends).cast(pl.Datetime("us")))
-        write(in_declared_order(recoded(extracted, permutations.get(name, {})), table), table, directory)
+        del rows  # the largest tables take a gigabyte; hold no second copy
+        write(recoded(known_before(ends, frame.lazy(), table), permutations.get(name, {})), table, directory)
+        del frame
         key.defects.append(defects)
         progress(name)
     key.write(order, parameters)
