@@ -47,11 +47,11 @@ def threshold_rule(frame: pl.DataFrame, conditions: tuple[Condition, ...]) -> np
     return frame.select(pl.sum_horizontal(lines).cast(pl.Float64).alias("lines"))["lines"].to_numpy()
 
 
-def prepared(schema: FeatureSchema) -> ColumnTransformer:
+def prepared(schema: FeatureSchema, *, flag_unknown: bool) -> ColumnTransformer:
     """Features as a regression needs them: numbers first, then flags for unknown ones, then categories.
 
-    Numbers: logarithm (sign kept), median where unknown with a flag for it, standardised. Categories: one
-    column each, none for a category not seen in training.
+    Numbers: logarithm (sign kept), median where unknown and, if `flag_unknown`, a flag for it, standardised.
+    Categories: one column each, none for a category not seen in training.
     """
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
@@ -61,7 +61,7 @@ def prepared(schema: FeatureSchema) -> ColumnTransformer:
     is_category = np.array([column.kind == "category" for column in schema.columns])
     numbers = make_pipeline(
         FunctionTransformer(signed_log),
-        SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
+        SimpleImputer(strategy="median", add_indicator=flag_unknown, keep_empty_features=True),
         StandardScaler(),
     )
     categories = make_pipeline(
@@ -82,7 +82,7 @@ def fit_logistic(features: np.ndarray, confirmed: np.ndarray, schema: FeatureSch
     from sklearn.pipeline import make_pipeline
 
     regression = LogisticRegression(C=INVERSE_PENALTY, solver="newton-cholesky", max_iter=200)
-    return make_pipeline(prepared(schema), regression).fit(features, confirmed)
+    return make_pipeline(prepared(schema, flag_unknown=True), regression).fit(features, confirmed)
 
 
 def logistic_scores(model: Pipeline, features: np.ndarray) -> np.ndarray:

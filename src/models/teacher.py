@@ -30,9 +30,9 @@ def opinion(
     """
     from scipy.optimize import minimize
 
-    design = np.asarray(prepared(schema).fit_transform(features))
+    design = np.asarray(prepared(schema, flag_unknown=False).fit_transform(features))
     numbers = [column.name for column in schema.columns if column.kind == "number"]
-    # The numbers come first, in the schema's order; flags for unknown values and categories follow.
+    # The numbers come first, in the schema's order; categories follow.
     bounds = [_bound(directions.get(name, 0)) for name in numbers]
     bounds += [(None, None)] * (design.shape[1] + 1 - len(numbers))
 
