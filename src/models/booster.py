@@ -82,7 +82,7 @@ def raw_scores(booster: Booster, features: np.ndarray) -> np.ndarray:
 def probability(raw: np.ndarray) -> np.ndarray:
     """Scores between 0 and 1 from log-odds.
 
-    >>> probability(np.array([0.0, -1e9])).tolist()
+    >>> probability(np.array([0.0, -1e9])).round(3).tolist()
     [0.5, 0.0]
     """
     return 1.0 / (1.0 + np.exp(np.clip(-raw, -700.0, 700.0)))
