@@ -1,0 +1,79 @@
+"""What `make prove` claims at size, held here on one small force each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evenhand.config import load_config
+from evenhand.force.simulate import simulate
+from evenhand.prove import Finding, Study, compare_scores, prove
+from evenhand.workspace import Workspace
+from features.errors import WrongUsage
+from models.experiment import run_experiment
+from models.ranker import Params
+
+ROOT = Path(__file__).parents[2]
+SEED = 77
+
+
+def workspace(folder: Path, **how: object) -> Workspace:
+    data = simulate(folder / "data", officers=400, months=60, seed=SEED, **how)  # type: ignore[arg-type]  # as simulate takes
+    return Workspace(load_config(None, data=str(data), out=folder / "out", suites=ROOT / "expectations"))
+
+
+@pytest.fixture(scope="module")
+def force(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return workspace(tmp_path_factory.mktemp("one"))
+
+
+@pytest.fixture(scope="module")
+def experiment(force: Workspace):
+    dates = force.dates()
+    planted = force.planted([*dates.tests, *dates.candidates])
+    return run_experiment(
+        force.force, force.accepted, test_as_ofs=dates.tests, train_candidates=dates.candidates,
+        params=Params(threads=1), planted=planted, until=dates.end, draws=200,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_other_protected_histories_and_recoded_reasons_change_no_score_of_people_with_the_same_duties(
+    force, experiment, tmp_path
+):
+    other = workspace(tmp_path, protected_seed=SEED + 1, recode_reasons=True)
+    compared = compare_scores(force, other, model=experiment.model, as_of=force.dates().end)
+    assert compared["people"] > 50
+    assert compared["changed_duties"] > 50
+    assert compared["differ"] == 0
+
+
+@pytest.mark.slow
+def test_lightgbm_finds_more_planted_misconduct_than_chance_at_the_same_capacity(experiment):
+    found = {row["method"]: row["planted.misconduct"] for row in experiment.counts.iter_rows(named=True)}
+    assert found["lightgbm"] > 2 * found["random"]
+
+
+def test_a_study_that_does_not_exist_is_named_with_the_nearest(tmp_path):
+    with pytest.raises(WrongUsage, match="Did you mean 'planted'"):
+        prove(only=["plantd"], out=tmp_path / "evidence.md", chicago=tmp_path / "none")
+
+
+def test_a_study_is_not_run_twice_on_the_same_code_and_what_fails_stays_on_the_page(tmp_path, monkeypatch):
+    ran: list[object] = []
+    study = Study(
+        name="made",
+        about="a study of two parts",
+        parts=[1, 2],
+        run_part=lambda part: {"part": ran.append(part)},
+        conclude=lambda parts: [Finding(claim="three parts", measured=f"{len(parts)} parts", holds=False)],
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("evenhand.prove._studies", lambda _: {"made": study})
+    for _ in range(2):
+        prove(only=None, out=tmp_path / "evidence.md", chicago=tmp_path / "none")
+    assert ran == [1, 2]
+    page = (tmp_path / "evidence.md").read_text()
+    assert "| **no** | three parts | 2 parts |" in page
+    assert "Command: `evenhand prove --only made`" in page
