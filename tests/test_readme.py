@@ -30,7 +30,9 @@ def test_every_command_and_the_python_of_the_readme_run_in_order(tmp_path):
         assert full in script
         script = script.replace(full, smaller)
     for command in (["bash", "-euc", script], [sys.executable, "-c", "\n".join(blocks("python"))]):
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert (tmp_path / "build/compare.svg").is_file()
     assert list((tmp_path / "build/card").glob("*.html"))
