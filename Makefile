@@ -34,7 +34,7 @@ test: $(READY)
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/pyright
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m pytest -q -n 2 --durations=15 --cov --cov-report=term --doctest-modules --ignore=src/evenhand/leads/migrations src tests
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --durations=15 --cov --cov-report=term --doctest-modules --ignore=src/evenhand/leads/migrations src tests
 
 prove: $(READY)
 	$(BIN)/evenhand prove
