@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import inspect
 import json
 import shutil
 import subprocess
@@ -61,13 +62,19 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """A study in parts that can be run apart, and what they say together."""
+    """A study in parts that can be run apart, and what they say together.
+
+    Attributes:
+        measured_by: the functions of this module that make a part; a part is kept for as long as they and all
+            the rest of the source stay as they are.
+    """
 
     name: str
     about: str
     parts: Sequence[int | str]
     run_part: Callable[[int | str], Part]
     conclude: Callable[[Sequence[Part]], Sequence[Finding]]
+    measured_by: tuple[Callable[..., object], ...] = ()
 
 
 def prove(*, only: Sequence[str] | None, out: Path, chicago: Path) -> None:
@@ -93,6 +100,7 @@ def _studies(chicago: Path) -> dict[str, Study]:
             parts=list(PLANTED_SEEDS),
             run_part=lambda seed: _planted_part(int(seed), people=PLANTED_PEOPLE),
             conclude=_conclude_planted,
+            measured_by=(_planted_part, _experiment),
         ),
         Study(
             name="null",
@@ -100,6 +108,7 @@ def _studies(chicago: Path) -> dict[str, Study]:
             parts=list(NULL_SEEDS),
             run_part=lambda seed: _null_part(int(seed)),
             conclude=_conclude_null,
+            measured_by=(_null_part, _experiment_settled),
         ),
         Study(
             name="firewall",
@@ -107,6 +116,7 @@ def _studies(chicago: Path) -> dict[str, Study]:
             parts=list(FIREWALL_SEEDS),
             run_part=lambda seed: _firewall_part(int(seed)),
             conclude=_conclude_firewall,
+            measured_by=(_firewall_part, _experiment, compare_scores, _with_same_duties),
         ),
     ]
     if chicago.is_dir():
@@ -117,6 +127,7 @@ def _studies(chicago: Path) -> dict[str, Study]:
                 parts=["2008-2010"],
                 run_part=lambda _: _chicago_part(chicago),
                 conclude=_conclude_chicago,
+                measured_by=(_chicago_part, _labels_that_differ),
             )
         )
     return {study.name: study for study in studies}
@@ -250,17 +261,26 @@ def compare_scores(one: Workspace, other: Workspace, *, model: Any, as_of: date)
 
 
 def _with_same_duties(one: Workspace, other: Workspace) -> list[str]:
-    """People whose accepted tours are the same, row for row."""
-    worked = [
-        workspace.accepted.scan("duty_worked")
-        .drop("source_row")
-        .sort(pl.all())
-        .group_by("person_key", maintain_order=True)
-        .agg(duties=pl.struct(pl.exclude("person_key")).hash().sort().hash(seed=1).sum())
+    """People whose tours worked are the same, row for row, and whose tours cancelled are the same too.
+
+    A tour that was lost shows in its cancellation even where the row of the tour itself was quarantined.
+    """
+    duties = [
+        pl.concat(
+            workspace.accepted.scan(table)
+            .filter(which)
+            .select("person_key", row=pl.struct(pl.exclude("person_key", "source_row", "reason_code")).hash())
+            for table, which in (
+                ("duty_worked", pl.lit(True)),
+                ("duty_amendment", pl.col("field") == "CANCEL"),
+            )
+        )
+        .group_by("person_key")
+        .agg(rows=pl.col("row").sort().hash().sum(), n=pl.len())
         .collect()
         for workspace in (one, other)
     ]
-    return worked[0].join(worked[1], on=["person_key", "duties"])["person_key"].to_list()
+    return duties[0].join(duties[1], on=["person_key", "rows", "n"])["person_key"].to_list()
 
 
 def _conclude_firewall(parts: Sequence[Part]) -> list[Finding]:
@@ -373,9 +393,9 @@ class _simulated(_workspace):  # noqa: N801
 
 
 def code_fingerprint() -> str:
-    """A hash of the code that a figure is measured on; comments, layout and docstrings are no part of it."""
+    """A hash of the code that a figure is measured on: all but this module, without comments and docstrings."""
     digest = hashlib.sha256()
-    for path in sorted(SOURCE.rglob("*.py")):
+    for path in sorted(set(SOURCE.rglob("*.py")) - {Path(__file__)}):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if (
@@ -388,7 +408,10 @@ def code_fingerprint() -> str:
 
 
 def _kept(study: Study, part: int | str, code: str) -> Path:
-    return KEPT / code / study.name / f"{part}.json"
+    measured_by = "".join(inspect.getsource(function) for function in study.measured_by)
+    return (
+        KEPT / code / f"{study.name}-{hashlib.sha256(measured_by.encode()).hexdigest()[:8]}" / f"{part}.json"
+    )
 
 
 def _part(study: Study, part: int | str, code: str) -> Part:
