@@ -2,7 +2,6 @@
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(not (3,11) <= sys.version_info[:2] < (3,14))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 READY := .venv/.ready
-export PYTHONWARNDEFAULTENCODING := 0
 
 .PHONY: demo test check prove lab ui bench lock clean
 
