@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,36 @@ PERSON = "person_key"
 SUPERSEDED_AT = "superseded_at"
 
 
+@dataclass(frozen=True)
+class Part:
+    """One part of an accepted table: a file of its folder, or the whole of a table that is one file.
+
+    Attributes:
+        name: the file's name without its ending; the table's own where it is one file.
+        fingerprint: a hash of the accepted rows: of the source's content, of which of its rows were accepted,
+            and of the person and the instant each is held to be about. `superseded_at` is not in it, for a
+            later version changes nothing that was known before it.
+        rows: accepted rows.
+        read: rows of the source, accepted or not.
+        first_known, last_known: the earliest and the latest `known_at` of its accepted rows; None without one.
+    """
+
+    name: str
+    fingerprint: str
+    rows: int
+    read: int
+    first_known: datetime | None
+    last_known: datetime | None
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Part:
+        first, last = (
+            datetime.fromisoformat(stored[end]) if stored[end] else None
+            for end in ("first_known", "last_known")
+        )
+        return cls(stored["name"], stored["fingerprint"], stored["rows"], stored["read"], first, last)
+
+
 @dataclass(frozen=True, eq=False)
 class Accepted:
     """A handle on a directory of accepted rows; it holds no rows itself.
@@ -29,13 +61,16 @@ class Accepted:
     Attributes:
         force: whose tables they are.
         directory: where they are.
-        fingerprints: a hash of each source's content, by table.
+        parts: the parts of each table that was there, in order of their names. What was known before an
+            instant is unchanged where the parts with rows known before it are.
+        fingerprints: a hash over the parts, by table.
         first_date, last_date: the dates of the earliest and the latest `known_at` over the tables of
             events about people; None where no such row was accepted.
     """
 
     force: ForceDefinition
     directory: Path
+    parts: Mapping[str, tuple[Part, ...]]
     fingerprints: dict[str, str]
     first_date: date | None
     last_date: date | None
@@ -57,10 +92,12 @@ class Accepted:
                 f"{directory} holds the rows of the force {stored['force']!r}, not of {force.name!r}.\n"
                 "Give the other --force, or another workspace."
             )
+        parts = {name: tuple(map(Part.from_dict, listed)) for name, listed in stored["parts"].items()}
         return cls(
             force,
             Path(directory),
-            dict(stored["fingerprints"]),
+            parts,
+            {name: _over_parts(listed) for name, listed in parts.items()},
             *(
                 date.fromisoformat(day) if day else None
                 for day in (stored["first_date"], stored["last_date"])
@@ -68,10 +105,10 @@ class Accepted:
         )
 
     def scan(self, table_name: str) -> pl.LazyFrame:
-        """The accepted rows of a table, each column in its declared type.
+        """The accepted rows of a table over all its parts, each column in its declared type.
 
         The person's column is `person_key`, numbers of other systems already translated; `source_row` is
-        the row in the source; a correctable table has `superseded_at`, when the next version of the row
+        the row in the source, counted on from part to part; a correctable table has `superseded_at`, when the next version of the row
         became known (null: none did). A withdrawn version is a row like any other: it supersedes the
         one before it and is no event itself. An optional table that was not there has no rows.
 
@@ -103,7 +140,7 @@ class Accepted:
 
     def has(self, table_name: str) -> bool:
         """Whether the table was there when the extracts were ingested."""
-        return table_name in self.fingerprints
+        return table_name in self.parts
 
     def _table(self, name: str) -> Table:
         if name not in self.force.tables_by_name:
@@ -115,7 +152,7 @@ class Accepted:
 
     def _rows(self, table: Table) -> pl.LazyFrame:
         if self.has(table.name):
-            return pl.scan_parquet(rows_file(self.directory, table))
+            return _scanned(self.directory, table, self.parts[table.name])
         if table.required and not table.enclave:
             raise WrongUsage(
                 f"{table.name} was left out when the other tables were ingested.\n"
@@ -136,9 +173,23 @@ def accepted_schema(table: Table) -> pl.Schema:
     return pl.Schema({**declared, SOURCE_ROW: pl.Int64(), **superseded})
 
 
-def rows_file(directory: Path, table: Table) -> Path:
-    """Where a table's rows stand in a directory of accepted (or quarantined) rows."""
-    return (directory / ENCLAVE if table.enclave else directory) / f"{table.name}.parquet"
+def rows_file(directory: Path, table: Table, part: str) -> Path:
+    """Where the rows of a part stand in a directory of accepted (or quarantined) rows, as in the source."""
+    folder = directory / ENCLAVE if table.enclave else directory
+    return folder / f"{table.name}.parquet" if part == table.name else folder / table.name / f"{part}.parquet"
+
+
+def _scanned(directory: Path, table: Table, parts: Sequence[Part]) -> pl.LazyFrame:
+    ends = list(itertools.accumulate((part.read for part in parts), initial=0))
+    return pl.concat(
+        pl.scan_parquet(rows_file(directory, table, part.name)).with_columns(pl.col(SOURCE_ROW) + before)
+        for part, before in zip(parts, ends, strict=False)
+    )
+
+
+def _over_parts(parts: Sequence[Part]) -> str:
+    named = [[part.name, part.fingerprint] for part in parts]
+    return hashlib.blake2b(json.dumps(named).encode(), digest_size=16).hexdigest()
 
 
 def stored_manifest(directory: Path) -> dict[str, Any] | None:
@@ -154,21 +205,18 @@ def stored_account(directory: str | Path) -> Account | None:
 
 
 def known_dates(
-    force: ForceDefinition, directory: Path, present: Mapping[str, object]
+    force: ForceDefinition, parts: Mapping[str, Sequence[Part]]
 ) -> tuple[date | None, date | None]:
     """The dates of the earliest and the latest `known_at` over the tables of events about people."""
-    spans = [
-        pl.scan_parquet(rows_file(directory, table)).select(
-            first=pl.col(table.known_at).min().cast(pl.Date()),
-            last=pl.col(table.known_at).max().cast(pl.Date()),
-        )
+    told = [
+        part
         for table in force.tables
-        if table.name in present and table.known_at is not None and is_about_events(force, table)
+        if table.name in parts and is_about_events(force, table)
+        for part in parts[table.name]
     ]
-    if not spans:
-        return None, None
-    first, last = pl.concat(spans).select(pl.col("first").min(), pl.col("last").max()).collect().row(0)
-    return first, last
+    first = min((part.first_known for part in told if part.first_known), default=None)
+    last = max((part.last_known for part in told if part.last_known), default=None)
+    return first.date() if first else None, last.date() if last else None
 
 
 def is_about_events(force: ForceDefinition, table: Table) -> bool:

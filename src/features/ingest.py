@@ -10,8 +10,8 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from dataclasses import asdict, replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -21,6 +21,7 @@ from features.accepted import (
     PERSON,
     SUPERSEDED_AT,
     Accepted,
+    Part,
     accepted_schema,
     known_dates,
     renamed,
@@ -43,7 +44,7 @@ from features.rules import Applied, sharing_values
 from features.sources import SOURCE_ROW, Extract, open_extracts, reading
 from features.tables import Table
 
-LAYOUT = 1  # raised when what is written changes, so that older accepted rows are not taken for current
+LAYOUT = 2  # raised when what is written changes, so that older accepted rows are not taken for current
 # A few bad rows are a large share of a small table and say nothing of it: two keys given twice are four. Every row
 # bad does, however few they are.
 FEW_BAD_ROWS = 10
@@ -230,7 +231,7 @@ def _fresh_from(table: Table, newest: datetime | None) -> dict[str, Parameter]:
 
 
 def _values(table: Table, column: str, incoming: Path) -> pl.Series:
-    accepted = pl.scan_parquet(rows_file(incoming / ACCEPTED, table))
+    accepted = pl.scan_parquet(rows_file(incoming / ACCEPTED, table, table.name))
     return accepted.select(pl.col(renamed(table, column)).drop_nulls().unique()).collect().to_series()
 
 
@@ -246,7 +247,7 @@ def _judge(
     """Writes a table's accepted and quarantined rows under `incoming`; returns its account."""
     table = extract.table
     applied = apply(compile_suite(suite, parameters), extract.frame, not_read=extract.not_read)
-    aside, good = (rows_file(incoming / folder, table) for folder in (QUARANTINE, ACCEPTED))
+    aside, good = (rows_file(incoming / folder, table, table.name) for folder in (QUARANTINE, ACCEPTED))
     _sink(applied.quarantined, aside)
     quarantined = _rows_in(aside)
     checks = tuple(
@@ -341,7 +342,7 @@ def _joined(force: ForceDefinition, table: Table, rows: pl.LazyFrame, incoming: 
     assert force.identity_map is not None
     assert table.person is not None
     links_table = force.tables_by_name[force.identity_map]
-    links = pl.scan_parquet(rows_file(incoming / ACCEPTED, links_table))
+    links = pl.scan_parquet(rows_file(incoming / ACCEPTED, links_table, links_table.name))
     known = {"link known": pl.col(links_table.known_at)} if links_table.known_at else {}
     number = pl.col(links_table.key[0]).alias(table.person)
     joined = rows.join(
@@ -405,16 +406,36 @@ def _too_many(
 def _write_manifest(
     force: ForceDefinition, extracts: Mapping[str, Extract], directory: Path, inputs: str, account: Account
 ) -> None:
-    first, last = known_dates(force, directory, extracts)
+    parts = {name: [_part(extract, directory, account[name].read)] for name, extract in extracts.items()}
+    first, last = known_dates(force, parts)
     manifest = {
         "force": force.name,
         "inputs": inputs,
-        "fingerprints": {name: extract.fingerprint for name, extract in extracts.items()},
+        "parts": {name: [asdict(part) for part in listed] for name, listed in parts.items()},
         "first_date": first.isoformat() if first else None,
         "last_date": last.isoformat() if last else None,
         "account": account.to_dict(),
     }
-    (directory / MANIFEST).write_text(json.dumps(manifest, indent=1, default=str), "utf-8")
+    (directory / MANIFEST).write_text(json.dumps(manifest, indent=1, default=_as_text), "utf-8")
+
+
+def _as_text(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _part(extract: Extract, directory: Path, read: int) -> Part:
+    table = extract.table
+    rows = pl.scan_parquet(rows_file(directory, table, table.name))
+    known = (
+        pl.col(table.known_at).cast(pl.Datetime("us")) if table.known_at else pl.lit(None, pl.Datetime("us"))
+    )
+    held = [SOURCE_ROW, *([PERSON] if table.person else []), *([table.known_at] if table.known_at else [])]
+    told = rows.select(
+        rows=pl.len(), first=known.min(), last=known.max(), held=pl.struct(held).hash().sum()
+    ).collect(engine="streaming").row(0, named=True)  # fmt: skip
+    follows = [extract.fingerprint, repr(table.columns), told["held"]]
+    fingerprint = hashlib.blake2b(json.dumps(follows).encode(), digest_size=16).hexdigest()
+    return Part(table.name, fingerprint, told["rows"], read, told["first"], told["last"])
 
 
 def _replace(out: Path) -> None:
