@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from evenhand.force.draws import Ints, scrambled
-from features.tables import Table
+from features.tables import Column, Table
 
 # Past this many rows a group ends; fixed, so that the file's bytes do not hang on the machine.
 ROW_GROUP = 250_000
@@ -36,9 +36,24 @@ def id_series(letter: str, codes: Ints) -> pl.Series:
     )
 
 
+def _plain(column: Column) -> pl.Expr:
+    """A column that no system fills yet: empty where it may be, the plainest value elsewhere."""
+    if column.nullable:
+        return pl.lit(None, column.dtype)
+    if column.allowed is not None:
+        return pl.lit(column.allowed[0])
+    if column.kind == "datetime":
+        return pl.col("known_at")
+    return pl.lit("-" if column.kind == "string" else 1).cast(column.dtype)
+
+
 def known_before(day: date, rows: pl.LazyFrame, table: Table) -> pl.LazyFrame:
     """The rows known before a day, with the declared columns and types, in order of arrival."""
     order = [name for name in (table.known_at, *table.key) if name is not None]
+    have = rows.collect_schema().names()
+    rows = rows.with_columns(
+        _plain(column).alias(column.name) for column in table.columns if column.name not in have
+    )
     return (
         rows.filter(pl.col("known_at") < pl.lit(day).cast(pl.Datetime("us")))
         .select(pl.col(name).cast(dtype) for name, dtype in table.schema.items())
