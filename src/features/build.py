@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Literal
@@ -22,7 +22,8 @@ from features.describe import describe_term
 from features.engine import Engine, Progress, prepare
 from features.events import Records
 from features.labels import cohort
-from features.specs import Catalogue, Idea, Latest
+from features.peers import Ask, Values, asks_of, compared
+from features.specs import Catalogue, Colleagues, Idea, Latest, Peers
 from features.windows import checked_as_ofs
 
 UNKNOWN = -1
@@ -179,11 +180,14 @@ def build(
     ideas = (catalogue or force.catalogue.ordinary()).ideas
     lineage.check(Catalogue(ideas))
     dates = checked_as_ofs(as_ofs)
-    rows = _cohort_rows(force, accepted, dates, people, rows_known_from)
+    cohorts = _cohorts(force, accepted, dates)
+    rows = _asked_for(cohorts, people, rows_known_from)
     everyone = _everyone(rows, rows_known_from)
-    engine = prepare(accepted, ideas, everyone, dates, progress)
-    values = _values(engine, ideas, _Places.of(rows, everyone, dates))
-    columns = [_column(idea, name, values[name], schema) for idea in ideas for name in idea.columns]
+    own, at, reference = _compared_values(
+        accepted, ideas, dates, cohorts, rows, everyone, rows_known_from is not None, progress
+    )
+    values = _columns(ideas, own, at, reference)
+    columns = [_column(idea, name, values.pop(name), schema) for idea in ideas for name in idea.columns]
     found = FeatureSchema(tuple(column for column, _ in columns))
     return FeatureTable(
         frame=rows.select("person_key", "as_of").hstack([series for _, series in columns]),
@@ -193,45 +197,106 @@ def build(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Places:
-    """Which person and date (by index) each row of the table is, in order of person.
+def _compared_values(
+    accepted: Records,
+    ideas: Sequence[Idea],
+    dates: Sequence[date],
+    cohorts: pl.DataFrame,
+    rows: pl.DataFrame,
+    everyone: pl.DataFrame,
+    only_newer: bool,
+    progress: Progress | None,
+) -> tuple[Values, np.ndarray, Values]:
+    """The values of the rows asked for, those of the whole cohort, and where the former stand in the latter.
 
-    `back` puts values in that order into the order of the table again.
+    Comparisons need the whole cohort, also where few people are asked for; without comparisons nobody else
+    is read.
     """
+    across = [idea for idea in ideas if isinstance(idea.of, Peers | Colleagues)]
+    asks = _distinct_asks(ideas)
+    if not across or (len(rows) == len(cohorts) and not only_newer):
+        own = _computed(accepted, asks, everyone, dates, rows, progress)
+        return own, np.arange(len(rows)), own
+    own = _computed(accepted, asks, everyone, dates, rows, progress)
+    reference = _computed(
+        accepted, _distinct_asks(across), _everyone(cohorts, None), dates, cohorts, progress
+    )
+    key = ["person_key", "as_of"]
+    placed = rows.select(key).join(
+        cohorts.select(key).with_row_index("at"), on=key, how="left", maintain_order="left"
+    )
+    return own, placed["at"].to_numpy().astype(np.int64), reference
 
-    person: np.ndarray
-    date: np.ndarray
-    back: np.ndarray
+
+def _distinct_asks(ideas: Iterable[Idea]) -> list[Ask]:
+    asks = {ask.place: ask for idea in ideas for ask in asks_of(idea)}
+    return list(asks.values())
+
+
+def _computed(
+    accepted: Records,
+    asks: Sequence[Ask],
+    everyone: pl.DataFrame,
+    dates: Sequence[date],
+    rows: pl.DataFrame,
+    progress: Progress | None,
+) -> Values:
+    engine = prepare(accepted, asks, everyone, dates, progress)
+    return _values(engine, asks, _Rows.of(rows, everyone, dates))
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """The rows of a table by person and date: `at` is [person, date], -1 where somebody is not in the cohort."""
+
+    at: np.ndarray
+    as_of: np.ndarray
 
     @classmethod
-    def of(cls, rows: pl.DataFrame, everyone: pl.DataFrame, dates: Sequence[date]) -> _Places:
+    def of(cls, rows: pl.DataFrame, everyone: pl.DataFrame, dates: Sequence[date]) -> _Rows:
         numbered = everyone.select("person_key").with_row_index("person")
-        placed = rows.join(numbered, on="person_key", how="left", maintain_order="left")
-        person = placed["person"].to_numpy().astype(np.int64)
-        at = np.searchsorted(np.array(dates, dtype="datetime64[D]"), rows["as_of"].to_numpy())
-        order = np.argsort(person, kind="stable")
-        return cls(person[order], at[order], np.argsort(order))
-
-    def of_people(self, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
-        """Person, counted from `low`, and date of the rows of people `low` to `high - 1`."""
-        block = slice(*np.searchsorted(self.person, [low, high]))
-        return self.person[block] - low, self.date[block]
+        placed = rows.select("person_key", "as_of").join(
+            numbered, on="person_key", how="left", maintain_order="left"
+        )
+        as_of = np.searchsorted(np.array(dates, dtype="datetime64[D]"), placed["as_of"].to_numpy())
+        at = np.full((len(everyone), len(dates)), -1)
+        at[placed["person"].to_numpy(), as_of] = np.arange(len(rows))
+        return cls(at, as_of)
 
 
-def _values(engine: Engine, ideas: Sequence[Idea], places: _Places) -> dict[str, pl.Series]:
-    """The values of every column in the order of the table: numbers with NaN, categories as words."""
-    parts: dict[str, list[pl.Series]] = {name: [] for idea in ideas for name in idea.columns}
+def _values(engine: Engine, asks: Sequence[Ask], rows: _Rows) -> Values:
+    """Every term asked for, row by row of the table."""
+    numbers: dict[tuple[int, int], np.ndarray] = {}
+    words: dict[tuple[int, int], list[pl.Series]] = {}
+    order: list[np.ndarray] = []
     for block in engine.blocks():
-        person, at = places.of_people(block.low, block.high)
-        for idea in ideas:
-            for name, window in zip(idea.columns, idea.windows or (0,), strict=True):
-                if isinstance(idea.of, Latest) and idea.of.how == "category":
-                    values = block.latest(idea.of).cast(pl.String).gather(person * len(engine.as_ofs) + at)
-                else:
-                    values = pl.Series(block.numbers(idea.of, window)[person, at])
-                parts[name].append(values)
-    return {name: pl.concat(parts.pop(name)).gather(places.back) for name in list(parts)}
+        at = rows.at[block.low : block.high]
+        there = at >= 0
+        order.append(at[there])
+        for ask in asks:
+            if isinstance(ask.term, Latest) and ask.term.how == "category":
+                cells = pl.Series(np.flatnonzero(there), dtype=pl.UInt32)
+                words.setdefault(ask.place, []).append(block.latest(ask.term).cast(pl.String).gather(cells))
+            else:
+                values = numbers.setdefault(ask.place, np.empty(len(rows.as_of)))
+                values[at[there]] = block.numbers(ask.term, ask.window)[there]
+    back = pl.Series(np.argsort(np.concatenate(order)), dtype=pl.UInt32)
+    return Values(
+        rows.as_of, numbers, {place: pl.concat(parts).gather(back) for place, parts in words.items()}
+    )
+
+
+def _columns(ideas: Sequence[Idea], own: Values, at: np.ndarray, everyone: Values) -> dict[str, pl.Series]:
+    """The values of every column: numbers with NaN, categories as words."""
+    columns: dict[str, pl.Series] = {}
+    for idea in ideas:
+        for name, window in zip(idea.columns, idea.windows or (0,), strict=True):
+            of, place = idea.of, (id(idea.of), window)
+            if isinstance(of, Peers | Colleagues):
+                columns[name] = pl.Series(compared(of, window, own, at, everyone))
+            else:
+                columns[name] = own.words[place] if place in own.words else pl.Series(own.numbers[place])
+    return columns
 
 
 def _column(
@@ -255,16 +320,16 @@ def _everyone(rows: pl.DataFrame, rows_known_from: pl.DataFrame | None) -> pl.Da
     return everyone.join(known_from, on="person_key", how="left", validate="1:1", maintain_order="left")
 
 
-def _cohort_rows(
-    force: ForceDefinition,
-    accepted: Records,
-    dates: Sequence[date],
-    people: pl.Series | None,
-    rows_known_from: pl.DataFrame | None,
-) -> pl.DataFrame:
-    rows = pl.concat(
+def _cohorts(force: ForceDefinition, accepted: Records, dates: Sequence[date]) -> pl.DataFrame:
+    """Everybody of the cohort at each date, in order of date and person."""
+    return pl.concat(
         [cohort(force, accepted, as_of).select("person_key", pl.lit(as_of).alias("as_of"), *force.cohort.descriptors) for as_of in dates]
     )  # fmt: skip
+
+
+def _asked_for(
+    rows: pl.DataFrame, people: pl.Series | None, rows_known_from: pl.DataFrame | None
+) -> pl.DataFrame:
     for wanted in (people, None if rows_known_from is None else rows_known_from["person_key"]):
         if wanted is not None:
             rows = rows.filter(pl.col("person_key").is_in(wanted.unique().implode()))

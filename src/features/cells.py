@@ -1,24 +1,37 @@
-"""Cells: events of one kind, boiled down to mergeable partials by person and stretch of time.
+"""Mergeable partials of events, and the values of any window and date made from them.
 
-A cell is (person, interval, first, stop): the interval its events occurred in, the index of the first
-as-of date that knows them, and of the first that knows they were superseded. An as-of date with index `t`
-counts a cell in a window exactly where `first <= t < min(end_of(window)[interval], stop)`, so one scan of
-the rows answers every date and window, and no frame of rows times dates ever exists.
+`(interval, first, stop)` fully decides to which windows of which dates an event belongs: it lies in the
+windows that its interval lies in, and counts at the dates from `first` (when it was known) to before `stop`
+(when a later version was). So one scan answers every window and date.
+
+Nearly every event is known by the first as-of date after its interval and never corrected: its place is given
+by person and interval alone, and all such events make a dense `Grid`. The others make `Cells`, one for each
+`(person, interval, first, stop)`; only tables that can be corrected have a `stop` to speak of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import polars as pl
 
+from features.accumulate import add_rows
 from features.events import KNOWN, OCCURRED, SUPERSEDED
 from features.windows import Timeline, day_of
 
 Combine = Literal["sum", "min", "max"]
+_ORDER: tuple[Combine, ...] = ("sum", "min", "max")
+_NOTHING: Mapping[Combine, float] = {"sum": 0.0, "min": np.inf, "max": -np.inf}
+
+# A batch of rows is a matrix of its partials, 8 bytes each; 250,000 rows of 30 partials make 60 MB.
+ROWS_IN_BATCH = 250_000
+# Rows without a place in the grid are merged into cells whenever so many have come together.
+ROWS_BEFORE_MERGING = 2_000_000
+# Days that no as-of date comes after; a version that stands has such an end.
+NEVER = 2**30
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,16 +68,12 @@ class Cells:
     def sums(self, partial: str, window: int, n_people: int) -> np.ndarray:
         """Sums by [person, as-of date]: added at the date that first knows, taken away at the last."""
         values = np.nan_to_num(self.partials[partial])
-        stop = self._stop(window)
+        stop = self.stop_of(window)
         counted = (stop > self.first) & (values != 0)
-        n_dates = len(self.timeline.as_ofs)
-        shape = (n_people, n_dates + 1)
-        row = self.person[counted] * shape[1]
-        size = shape[0] * shape[1]
-        changes = np.zeros(size)  # bincount of no cells would be of integers
-        changes += np.bincount(row + self.first[counted], values[counted], size)
-        changes -= np.bincount(row + stop[counted], values[counted], size)
-        return np.cumsum(changes.reshape(shape), axis=1)[:, :n_dates]
+        return steps(
+            self.person[counted], self.first[counted], stop[counted], values[counted],
+            n_people, len(self.timeline.as_ofs),
+        )  # fmt: skip
 
     def largest(self, partial: str, window: int | None, n_people: int) -> np.ndarray:
         """Largest values by [person, as-of date], NaN where there is none; no window means ever."""
@@ -79,65 +88,250 @@ class Cells:
     ) -> np.ndarray:
         """A minimum or maximum cannot be taken away again, so each cell is set at every date it counts."""
         values = self.partials[partial]
-        stop = self._stop(window)
+        stop = self.stop_of(window)
         counted = np.flatnonzero((stop > self.first) & ~np.isnan(values))
         n_dates = len(self.timeline.as_ofs)
-        lengths = stop[counted] - self.first[counted]
-        cell = np.repeat(counted, lengths)
-        step = np.arange(len(cell)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        cell, date = spread(counted, self.first, stop)
         found = np.full(n_people * n_dates, nothing)
-        pick.at(found, self.person[cell] * n_dates + self.first[cell] + step, values[cell])
+        pick.at(found, self.person[cell] * n_dates + date, values[cell])
         found[found == nothing] = np.nan
         return found.reshape(n_people, n_dates)
 
-    def _stop(self, window: int | None) -> np.ndarray:
+    def stop_of(self, window: int | None) -> np.ndarray:
+        """For each cell, the first date that no longer sees it through the window."""
         if window is None:
             return self.stop
         return np.minimum(self.timeline.end_of(window)[self.interval], self.stop)
 
 
-def collect_cells(
-    rows: pl.LazyFrame, timeline: Timeline, partials: Mapping[str, Partial], *, ever: bool = False
-) -> Cells:
-    """Cells of event rows (from `rows_of`) that carry an integer `person`, in one streaming pass.
+def steps(
+    place: np.ndarray, first: np.ndarray, stop: np.ndarray, values: np.ndarray, n_places: int, n_dates: int
+) -> np.ndarray:
+    """Values that hold from date `first` to before `stop`, summed by [place, date]."""
+    shape = (n_places, n_dates + 1)
+    size = shape[0] * shape[1]
+    row = place * shape[1]
+    changes = np.zeros(size)  # bincount of nothing would be of integers
+    changes += np.bincount(row + first, values, size)
+    changes -= np.bincount(row + stop, values, size)
+    return np.cumsum(changes.reshape(shape), axis=1)[:, :n_dates]
+
+
+def spread(which: np.ndarray, first: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each of `which` once for every date from its `first` to before its `stop`, with the date."""
+    lengths = stop[which] - first[which]
+    step = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return np.repeat(which, lengths), np.repeat(first[which], lengths) + step
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Partials of events known in time and never corrected, [interval, person, partial].
+
+    `combines` names the partials and tells how each is merged; a place without rows holds 0 for a sum and
+    infinity for an extreme.
+    """
+
+    timeline: Timeline
+    combines: Mapping[str, Combine]
+    values: np.ndarray
+    _summed: dict[str, np.ndarray] = field(default_factory=dict, init=False)
+
+    @classmethod
+    def empty(cls, timeline: Timeline, combines: Mapping[str, Combine], n_people: int) -> Grid:
+        """A grid without rows; its partials stand in the order that `add_rows` expects."""
+        ordered: dict[str, Combine] = {
+            name: one for one in _ORDER for name, how in combines.items() if how == one
+        }
+        values = np.empty((len(timeline.starts), n_people, len(ordered)))
+        values[:] = [_NOTHING[how] for how in ordered.values()]
+        return cls(timeline, ordered, values)
+
+    @property
+    def n_people(self) -> int:
+        return self.values.shape[1]
+
+    def of_people(self, low: int, high: int) -> Grid:
+        """The grid of people `low` to `high - 1`, renumbered from 0, each partial's numbers side by side."""
+        block = np.ascontiguousarray(self.values[:, low:high].transpose(2, 0, 1))
+        return Grid(self.timeline, self.combines, block.transpose(1, 2, 0))
+
+    def sums(self, partial: str, window: int) -> np.ndarray:
+        """Sums by [person, as-of date]."""
+        if partial not in self._summed:
+            numbers = self._of(partial)
+            upto = np.zeros((len(numbers) + 1, self.n_people))
+            np.cumsum(numbers, axis=0, out=upto[1:])
+            self._summed[partial] = upto
+        low, high = self._spans(window)
+        return (self._summed[partial][high] - self._summed[partial][low]).T
+
+    def largest(self, partial: str, window: int) -> np.ndarray:
+        """Largest values by [person, as-of date], NaN where there is none."""
+        return self._extreme(np.maximum, partial, window)
+
+    def smallest(self, partial: str, window: int) -> np.ndarray:
+        """Smallest values by [person, as-of date], NaN where there is none."""
+        return self._extreme(np.minimum, partial, window)
+
+    def _extreme(self, pick: np.ufunc, partial: str, window: int) -> np.ndarray:
+        numbers = self._of(partial)
+        spans = zip(*self._spans(window), strict=True)
+        found = np.stack([pick.reduce(numbers[low:high], axis=0) for low, high in spans], axis=1)
+        found[np.isinf(found)] = np.nan
+        return found
+
+    def _of(self, partial: str) -> np.ndarray:
+        return self.values[:, :, list(self.combines).index(partial)]
+
+    def _spans(self, window: int) -> tuple[np.ndarray, np.ndarray]:
+        """For each as-of date, the intervals (half-open) that its window is made of."""
+        line = self.timeline
+        return np.searchsorted(line.starts, line.as_ofs - window), np.searchsorted(line.starts, line.as_ofs)
+
+
+@dataclass(frozen=True, eq=False)
+class Collected:
+    """All events of one scan: those with a place in the grid, and the cells of the others."""
+
+    grid: Grid
+    late: Cells
+
+    def of_people(self, low: int, high: int) -> Collected:
+        """What was collected of people `low` to `high - 1`, renumbered from 0."""
+        return Collected(self.grid.of_people(low, high), self.late.of_people(low, high))
+
+    def sums(self, partial: str, window: int) -> np.ndarray:
+        """Sums by [person, as-of date]."""
+        return self.grid.sums(partial, window) + self.late.sums(partial, window, self.grid.n_people)
+
+    def largest(self, partial: str, window: int) -> np.ndarray:
+        """Largest values by [person, as-of date], NaN where there is none."""
+        late = self.late.largest(partial, window, self.grid.n_people)
+        return np.fmax(self.grid.largest(partial, window), late)
+
+    def smallest(self, partial: str, window: int) -> np.ndarray:
+        """Smallest values by [person, as-of date], NaN where there is none."""
+        late = self.late.smallest(partial, window, self.grid.n_people)
+        return np.fmin(self.grid.smallest(partial, window), late)
+
+    def total(self, partial: str) -> np.ndarray:
+        """Everything that was added up in a sum, by person."""
+        late = np.bincount(self.late.person, np.nan_to_num(self.late.partials[partial]), self.grid.n_people)
+        return self.grid._of(partial).sum(axis=0) + late
+
+
+def collect(
+    rows: pl.LazyFrame,
+    timeline: Timeline,
+    partials: Mapping[str, Partial],
+    n_people: int,
+    *,
+    correctable: bool,
+) -> Collected:
+    """The partials of event rows (from `rows_of`) that carry an integer `person`, in one streaming pass.
 
     Args:
-        ever: whether events older than every window count too (a register has no window).
+        correctable: whether a row may have been superseded; where none can, nobody looks.
     """
-    happened_and_known = pl.max_horizontal(day_of(OCCURRED), day_of(KNOWN))
-    seen = happened_and_known < timeline.last_as_of
-    if not ever:
-        seen &= day_of(OCCURRED) >= timeline.first_day
-    never = timeline.last_as_of
-    n_dates = len(timeline.as_ofs)
-    place = {
-        "interval": timeline.interval(day_of(OCCURRED)).cast(pl.Int64),
-        "first": timeline.first_after(happened_and_known).cast(pl.Int64),
-        "stop": timeline.first_after(day_of(SUPERSEDED).fill_null(never)).cast(pl.Int64),
-    }
-    # One integer key, since grouping by four columns takes twice as long.
-    width = n_dates + 1
-    key = ((pl.col("person").cast(pl.Int64) * (len(timeline.starts) + 1) + pl.col("interval") + 1) * width + pl.col("first")) * width + pl.col("stop")  # fmt: skip
-    cells = (
-        rows.filter(seen)
-        .select("person", **place, **{name: partial.of_row for name, partial in partials.items()})
-        .filter(pl.col("first") < pl.col("stop"))
-        .with_columns(cell=key)
+    grid = Grid.empty(timeline, {name: partial.combine for name, partial in partials.items()}, n_people)
+    names = list(grid.combines)
+    kinds = list(grid.combines.values())
+    seen = pl.max_horizontal(day_of(OCCURRED), day_of(KNOWN))
+    ends = {"ends": day_of(SUPERSEDED).fill_null(NEVER)} if correctable else {}
+    batches = (
+        rows.filter((seen < timeline.last_as_of) & (day_of(OCCURRED) >= timeline.first_day))
+        .select(
+            pl.col("person").cast(pl.Int64),
+            happened=day_of(OCCURRED),
+            counts_from=seen,
+            **ends,
+            **{name: partials[name].of_row.cast(pl.Float64) for name in names},
+        )
+        .collect_batches(chunk_size=ROWS_IN_BATCH, maintain_order=False)
+    )
+    days = timeline.tables_of_days()
+    late = _Late(timeline, partials)
+    for batch in batches:
+        person, happened, seen_on = (batch[name].to_numpy() for name in ("person", "happened", "counts_from"))
+        ended = batch["ends"].to_numpy() if correctable else np.empty(0, np.int32)
+        values = batch.select(names).to_numpy(order="c")
+        others = np.empty(len(batch), np.int64)
+        n_others = add_rows(
+            person, happened, seen_on, ended, values, grid.values, *days, timeline.end_of(0),
+            kinds.count("sum"), kinds.count("min"), others,
+        )  # fmt: skip
+        if n_others:
+            late.add(batch[pl.Series(others[:n_others]).cast(pl.UInt32)])  # type: ignore[index]  # a frame takes positions
+    return Collected(grid, late.cells())
+
+
+class _Late:
+    """Rows without a place in the grid, merged into cells as they come."""
+
+    def __init__(self, timeline: Timeline, partials: Mapping[str, Partial]) -> None:
+        self.timeline = timeline
+        self.partials = partials
+        self._frames: list[pl.DataFrame] = []
+        self._waiting = 0
+
+    def add(self, rows: pl.DataFrame) -> None:
+        self._frames.append(
+            rows.select(
+                cell_key(
+                    self.timeline, "happened", "counts_from", "ends" if "ends" in rows.columns else None
+                ),
+                *self.partials,
+            )
+        )
+        self._waiting += len(rows)
+        if self._waiting >= ROWS_BEFORE_MERGING:
+            self._frames, self._waiting = [self._merged()], 0
+
+    def _merged(self) -> pl.DataFrame:
+        nothing = pl.DataFrame(schema={"cell": pl.Int64, **dict.fromkeys(self.partials, pl.Float64)})
+        return pl.concat([nothing, *self._frames]).group_by("cell").agg(merged(self.partials))
+
+    def cells(self) -> Cells:
+        return cells_of(self._merged().sort("cell"), self.timeline, self.partials)
+
+
+def collect_cells(rows: pl.LazyFrame, timeline: Timeline, partials: Mapping[str, Partial]) -> Cells:
+    """Cells of event rows that carry an integer `person`, however old: a register has no window."""
+    found = (
+        rows.select(
+            "person",
+            happened=day_of(OCCURRED),
+            counts_from=pl.max_horizontal(day_of(OCCURRED), day_of(KNOWN)),
+            ends=day_of(SUPERSEDED).fill_null(NEVER),
+            **{name: partial.of_row for name, partial in partials.items()},
+        )
+        .filter(pl.col("counts_from") < timeline.last_as_of)
+        .with_columns(cell_key(timeline, "happened", "counts_from", "ends"))
         .group_by("cell")
-        .agg(_combined(partials))
+        .agg(merged(partials))
         .collect(engine="streaming")
         .sort("cell")
     )
-    rest, stop = np.divmod(cells["cell"].to_numpy(), width)
-    rest, first = np.divmod(rest, width)
-    person, interval = np.divmod(rest, len(timeline.starts) + 1)
-    return Cells(
-        timeline, person, interval - 1, first, stop,
-        {name: cells[name].cast(pl.Float64).to_numpy() for name in partials},
-    )  # fmt: skip
+    return cells_of(found, timeline, partials)
 
 
-def _combined(partials: Mapping[str, Partial]) -> Iterable[pl.Expr]:
+def cell_key(timeline: Timeline, happened: str, counts_from: str, ends: str | None) -> pl.Expr:
+    """One integer that names a row's cell, since grouping by four columns takes twice as long.
+
+    Args:
+        happened, counts_from, ends: columns of day numbers; `ends` None where no row is ever superseded.
+    """
+    width = len(timeline.as_ofs) + 1
+    interval = timeline.interval(pl.col(happened)).cast(pl.Int64) + 1
+    first = timeline.first_after(pl.col(counts_from)).cast(pl.Int64)
+    stop = pl.lit(width - 1) if ends is None else timeline.first_after(pl.col(ends)).cast(pl.Int64)
+    place = pl.col("person").cast(pl.Int64) * (len(timeline.starts) + 1) + interval
+    return ((place * width + first) * width + stop).alias("cell")
+
+
+def merged(partials: Mapping[str, Partial]) -> Iterable[pl.Expr]:
+    """How the rows of one cell become one."""
     for name, partial in partials.items():
         match partial.combine:
             case "sum":
@@ -146,3 +340,15 @@ def _combined(partials: Mapping[str, Partial]) -> Iterable[pl.Expr]:
                 yield pl.col(name).min()
             case "max":
                 yield pl.col(name).max()
+
+
+def cells_of(
+    found: pl.DataFrame, timeline: Timeline, partials: Sequence[str] | Mapping[str, object]
+) -> Cells:
+    """Cells from a frame sorted by `cell`, as `cell_key` wrote it."""
+    width = len(timeline.as_ofs) + 1
+    rest, stop = np.divmod(found["cell"].to_numpy(), width)
+    rest, first = np.divmod(rest, width)
+    person, interval = np.divmod(rest, len(timeline.starts) + 1)
+    values = {name: found[name].cast(pl.Float64).to_numpy() for name in partials}
+    return Cells(timeline, person, interval - 1, first, stop, values)

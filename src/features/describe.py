@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 from features.lineage import columns_read, marks_of
-from features.specs import Aggregate, Catalogue, Change, Events, Idea, Latest, Product, Ratio, Term
+from features.specs import (
+    Across,
+    Aggregate,
+    Alike,
+    Banded,
+    Catalogue,
+    Change,
+    Colleagues,
+    Events,
+    Idea,
+    Latest,
+    Peers,
+    Product,
+    Ratio,
+    Term,
+    Trend,
+)
 
 
 def describe(catalogue: Catalogue) -> str:
@@ -35,7 +51,7 @@ def _line(idea: Idea) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def describe_term(term: Term) -> str:
+def describe_term(term: Term | Across) -> str:
     """How a term is computed, in one line that changes whenever the declaration does."""
     match term:
         case Aggregate():
@@ -51,6 +67,27 @@ def describe_term(term: Term) -> str:
             return f"({describe_term(term.left)}) * ({describe_term(term.right)})"
         case Change():
             return f"daily change of ({describe_term(term.of)}) against the {term.baseline_days} days before"
+        case Trend():
+            return f"rise over the window of the daily amount of ({describe_term(term.of)})"
+        case Colleagues():
+            return f"mean of ({describe_term(term.of)}) over at least {term.at_least} others of the same ({describe_term(term.by)})"
+        case Peers():
+            return (
+                f"{term.how} of ({describe_term(term.of)}) by {term.unit:g} for ({describe_term(term.exposure)}), at least "
+                f"{term.exposure_at_least:g}, among {_describe_alike(term.among)}"
+            )
+
+
+def _describe_alike(among: Alike) -> str:
+    by = "; ".join(_describe_likeness(one) for one in among.by)
+    return f"at least {among.at_least} people alike in [{by}]"
+
+
+def _describe_likeness(one: Latest | Banded) -> str:
+    if isinstance(one, Latest):
+        return describe_term(one)
+    edges = ", ".join(f"{edge:g}" for edge in one.edges)
+    return f"bands of ({describe_term(one.of)}) over {one.window} days cut at {edges}"
 
 
 def _describe_events(events: Events) -> str:

@@ -15,10 +15,12 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
-from features.cells import Cells, Partial, collect_cells
+from features.cells import Cells, Collected, Combine, Partial, collect, collect_cells
 from features.errors import DataRefused
 from features.events import KNOWN, OCCURRED, SUPERSEDED, Records, order_in_time, rows_of
-from features.specs import Aggregate, Change, Events, Idea, Latest, Product, Ratio, Term
+from features.peers import Ask
+from features.specs import Aggregate, Change, Events, Latest, Product, Ratio, Term, Trend
+from features.tallies import Tally, collect_tally
 from features.windows import Timeline, day_number, day_of
 
 # Sums of doubles depend on the order of their terms, and a scan on several threads has none. So each value
@@ -38,11 +40,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Engine:
-    """Cells of everything a catalogue asks for; `block` turns them into values."""
+    """What was collected of everything a catalogue asks for; a `Block` turns it into values."""
 
     as_ofs: np.ndarray
     n_people: int
-    cells: Mapping[Events, Cells]
+    collected: Mapping[Events, Collected]
+    tallies: Mapping[int, Tally]
     registers: Mapping[int, Register]
     names: Mapping[int, str]
 
@@ -71,7 +74,7 @@ class Block:
     engine: Engine
     low: int
     high: int
-    _cells: dict[Events, Cells] = field(default_factory=dict, init=False)
+    _collected: dict[Events, Collected] = field(default_factory=dict, init=False)
     _known: dict[tuple[int, int], np.ndarray] = field(default_factory=dict, init=False)
 
     @property
@@ -91,6 +94,8 @@ class Block:
                 return self._aggregate(term, window)
             case Change():
                 return self._change(term, window)
+            case Trend():
+                return self._trend(term, window)
             case Product():
                 return self.numbers(term.left, window) * self.numbers(term.right, window)
             case Ratio():
@@ -101,30 +106,41 @@ class Block:
                 return self._latest_number(term)
 
     def _aggregate(self, aggregate: Aggregate, window: int) -> np.ndarray:
-        cells, name = self._of(aggregate.events), self.engine.names[id(aggregate)]
+        if aggregate.how in ("distinct", "most_common"):
+            tally = self.engine.tallies[id(aggregate)].of_people(self.low, self.high)
+            values = tally.distinct if aggregate.how == "distinct" else tally.most_common
+            return values(window, self.n_people)
+        found, name = self._of(aggregate.events), self.engine.names[id(aggregate)]
         match aggregate.how:
-            case "count" | "sum":
-                return cells.sums(name, window, self.n_people)
-            case "mean":
-                n = cells.sums(f"{name}.n", window, self.n_people)
-                total = cells.sums(name, window, self.n_people)
-                return np.divide(total, n, out=np.full_like(total, np.nan), where=n > 0)
             case "min":
-                return cells.smallest(name, window, self.n_people)
+                return found.smallest(name, window)
             case "max":
-                return cells.largest(name, window, self.n_people)
+                return found.largest(name, window)
             case "days_since_last":
-                return self.engine.as_ofs - cells.largest(name, window, self.n_people)
+                return self.engine.as_ofs - found.largest(name, window)
+            case "mean":
+                n, total = found.sums(f"{name}.n", window), found.sums(name, window)
+                return np.divide(total, n, out=np.full_like(total, np.nan), where=n > 0)
+            case _:
+                return found.sums(name, window)
 
     def _change(self, change: Change, window: int) -> np.ndarray:
         recent = self.numbers(change.of, window)
         before = self.numbers(change.of, window + change.baseline_days) - recent
         return recent / window - before / change.baseline_days
 
-    def _of(self, events: Events) -> Cells:
-        if events not in self._cells:
-            self._cells[events] = self.engine.cells[events].of_people(self.low, self.high)
-        return self._cells[events]
+    def _trend(self, trend: Trend, window: int) -> np.ndarray:
+        """The slope of least squares of the window's daily amounts, times the days of the window."""
+        found, name = self._of(trend.of.events), self.engine.names[id(trend.of)]
+        amount, moment = found.sums(name, window), found.sums(f"{name}.moment", window)
+        # Moments count days from the timeline's first; the window's days count from its own.
+        middle = self.engine.as_ofs - (window + 1) / 2 - found.grid.timeline.first_day
+        return (moment - middle * amount) * 12 / (window**2 - 1) if window > 1 else np.zeros_like(amount)
+
+    def _of(self, events: Events) -> Collected:
+        if events not in self._collected:
+            self._collected[events] = self.engine.collected[events].of_people(self.low, self.high)
+        return self._collected[events]
 
     def _latest_number(self, latest: Latest) -> np.ndarray:
         values = self.latest(latest)
@@ -162,12 +178,12 @@ class Block:
 
 def prepare(
     records: Records,
-    ideas: Sequence[Idea],
+    asks: Sequence[Ask],
     people: pl.DataFrame,
     as_ofs: Sequence[date],
     progress: Progress | None = None,
 ) -> Engine:
-    """Scan every table that the ideas speak of, each kind of events once.
+    """Scan every table that the terms speak of, each kind of events once.
 
     Args:
         people: `person_key`, one row a person, in the order the engine numbers them; `known_from` beside it
@@ -175,89 +191,98 @@ def prepare(
             whole.
     """
     people = people.with_row_index("person")
-    asked = _asked(ideas)
-    latest = _each_once(latest for idea in ideas for latest in _registers_in(idea.of))
-    names = {id(aggregate): f"v{i}" for i, aggregate in enumerate(_each_once(a for _, a, _ in asked))}
-    cells: dict[Events, Cells] = {}
+    asked = [
+        (leaf.of if isinstance(leaf, Trend) else leaf, window, isinstance(leaf, Trend))
+        for ask in asks
+        for leaf, window in leaves(ask.term, ask.window)
+    ]
+    latest = _each_once(latest for ask in asks for latest in registers_in(ask.term))
+    names = {id(aggregate): f"v{i}" for i, aggregate in enumerate(_each_once(a for a, _, _ in asked))}
+    collected: dict[Events, Collected] = {}
+    tallies: dict[int, Tally] = {}
     registers: dict[int, Register] = {}
     for events in _each_once(
-        [*(events for events, _, _ in asked), *(register.events for register in latest)]
+        [*(aggregate.events for aggregate, _, _ in asked), *(register.events for register in latest)]
     ):
         if progress is not None:
             progress(f"reading {events.table.name}: {events.says}")
-        if of_events := [(aggregate, window) for owner, aggregate, window in asked if owner is events]:
-            cells[events] = _scan(records, events, of_events, names, people, as_ofs)
+        of_events = [one for one in asked if one[0].events is events]
+        line = Timeline.of(as_ofs, (window for _, window, _ in of_events))
+        rows = _rows_of_people(records, events, people)
+        for aggregate in _each_once(a for a, _, _ in of_events if a.how in ("distinct", "most_common")):
+            tallies[id(aggregate)] = _tally(rows, aggregate, line)
+        if partials := _all_partials(of_events, names, line):
+            found = collect(rows, line, partials, len(people), correctable=can_be_superseded(events))
+            _refuse_inexact(events, found)
+            collected[events] = found
         registers |= {
             id(one): _register(records, one, people, as_ofs) for one in latest if one.events is events
         }
     days = np.array([day_number(as_of) for as_of in as_ofs], dtype=np.float64)
-    return Engine(days, len(people), cells, registers, names)
+    return Engine(days, len(people), collected, tallies, registers, names)
 
 
-def windows_in(term: Term, window: int) -> Iterator[tuple[Aggregate, int]]:
-    """Each aggregate that a term is made of, with the windows it is asked for."""
+def leaves(term: Term, window: int) -> Iterator[tuple[Aggregate | Trend, int]]:
+    """Each aggregate and trend that a term is made of, with the windows it is asked for."""
     match term:
-        case Aggregate():
+        case Aggregate() | Trend():
             yield term, window
         case Change():
             yield term.of, window
             yield term.of, window + term.baseline_days
-        case Product():
-            yield from windows_in(term.left, window)
-            yield from windows_in(term.right, window)
-        case Ratio():
-            yield from windows_in(term.top, window)
-            yield from windows_in(term.bottom, window)
+        case Product(left=one, right=other) | Ratio(top=one, bottom=other):
+            yield from leaves(one, window)
+            yield from leaves(other, window)
         case Latest():
             return
 
 
-def _registers_in(term: Term) -> Iterator[Latest]:
+def registers_in(term: Term) -> Iterator[Latest]:
+    """Each register that a term looks into."""
     match term:
         case Latest():
             yield term
             if term.via is not None:
-                yield from _registers_in(term.via)
-        case Product():
-            yield from _registers_in(term.left)
-            yield from _registers_in(term.right)
-        case Ratio():
-            yield from _registers_in(term.top)
-            yield from _registers_in(term.bottom)
-        case Aggregate() | Change():
+                yield from registers_in(term.via)
+        case Product(left=one, right=other) | Ratio(top=one, bottom=other):
+            yield from registers_in(one)
+            yield from registers_in(other)
+        case Aggregate() | Change() | Trend():
             return
-
-
-def _asked(ideas: Sequence[Idea]) -> list[tuple[Events, Aggregate, int]]:
-    return [
-        (aggregate.events, aggregate, window)
-        for idea in ideas
-        for days in idea.windows
-        for aggregate, window in windows_in(idea.of, days)
-    ]
 
 
 def _each_once(things: Iterable[T]) -> list[T]:
     return list(dict.fromkeys(things))
 
 
-def _scan(
-    records: Records,
-    events: Events,
-    asked: Sequence[tuple[Aggregate, int]],
-    names: Mapping[int, str],
-    people: pl.DataFrame,
-    as_ofs: Sequence[date],
-) -> Cells:
-    partials: dict[str, Partial] = {}
-    for aggregate in _each_once(aggregate for aggregate, _ in asked):
-        partials |= _partials(aggregate, names[id(aggregate)])
+def _rows_of_people(records: Records, events: Events, people: pl.DataFrame) -> pl.LazyFrame:
     rows = rows_of(records, events).join(people.lazy(), on="person_key", how="inner")
-    if "known_from" in people.columns:
-        rows = rows.filter(pl.col(KNOWN) >= pl.col("known_from"))
-    cells = collect_cells(rows, Timeline.of(as_ofs, (window for _, window in asked)), partials)
-    _refuse_inexact(events, cells)
-    return cells
+    return rows.filter(pl.col(KNOWN) >= pl.col("known_from")) if "known_from" in people.columns else rows
+
+
+def can_be_superseded(events: Events) -> bool:
+    """Whether a row of these events, or its partner, can have a later version."""
+    partner = events.joined is not None and can_be_superseded(events.joined.events)
+    return events.table.correctable or partner
+
+
+def _tally(rows: pl.LazyFrame, aggregate: Aggregate, line: Timeline) -> Tally:
+    assert aggregate.value is not None
+    rows = rows if aggregate.where is None else rows.filter(aggregate.where)
+    return collect_tally(rows, line, aggregate.value, correctable=can_be_superseded(aggregate.events))
+
+
+def _all_partials(
+    asked: Iterable[tuple[Aggregate, int, bool]], names: Mapping[int, str], line: Timeline
+) -> dict[str, Partial]:
+    """The partials of one scan; aggregates that need the same number of a row share it by its name."""
+    partials: dict[str, Partial] = {}
+    for aggregate, _, with_moment in asked:
+        if aggregate.how not in ("distinct", "most_common"):
+            partials |= _partials(aggregate, names[id(aggregate)])
+        if with_moment:
+            partials |= _moments(partials, names[id(aggregate)], line)
+    return partials
 
 
 def _partials(aggregate: Aggregate, name: str) -> Mapping[str, Partial]:
@@ -267,7 +292,8 @@ def _partials(aggregate: Aggregate, name: str) -> Mapping[str, Partial]:
     if aggregate.how == "days_since_last":
         return {name: Partial(pl.when(hit).then(day_of(OCCURRED)), "max")}
     assert aggregate.value is not None
-    value = pl.when(hit).then(aggregate.value.cast(pl.Float64).fill_nan(None))
+    value = aggregate.value.cast(pl.Float64).fill_nan(None)
+    value = value if aggregate.where is None else pl.when(hit).then(value)
     match aggregate.how:
         case "min":
             return {name: Partial(value, "min")}
@@ -275,21 +301,45 @@ def _partials(aggregate: Aggregate, name: str) -> Mapping[str, Partial]:
             return {name: Partial(value, "max")}
         case _:
             on_grid = (value / GRID).round() * GRID
-            sums = {name: Partial(on_grid, "sum"), f"{name}.size": Partial(on_grid.abs(), "sum")}
+            sums = {name: Partial(on_grid, "sum")}
+            if not _never_negative(aggregate):
+                sums |= {f"{name}.size": Partial(on_grid.abs(), "sum")}
             return (
                 sums if aggregate.how == "sum" else {**sums, f"{name}.n": Partial(value.is_not_null(), "sum")}
             )
 
 
-def _refuse_inexact(events: Events, cells: Cells) -> None:
-    for name, sizes in cells.partials.items():
-        if (
-            name.endswith(".size")
-            and (total := np.bincount(cells.person, sizes)).size
-            and total.max() >= LARGEST_TOTAL
-        ):
+def _moments(partials: Mapping[str, Partial], name: str, line: Timeline) -> dict[str, Partial]:
+    """Amounts times the days since the timeline's first, of which a trend is made."""
+    days = (day_of(OCCURRED) - line.first_day).cast(pl.Float64)
+    of = {f"{name}.moment": name, f"{name}.moment.size": f"{name}.size"}
+    return {
+        moment: Partial(partials[amount].of_row.cast(pl.Float64) * days, "sum")
+        for moment, amount in of.items()
+        if amount in partials
+    }
+
+
+def _never_negative(aggregate: Aggregate) -> bool:
+    """Whether the value is a column that its table declares to be 0 or more: its sum is its size."""
+    columns, value = aggregate.events.table.by_name, aggregate.value
+    assert value is not None
+    name = value.meta.output_name()
+    if name not in columns or name in aggregate.events.derive or not value.meta.eq(pl.col(name)):
+        return False
+    least = columns[name].minimum
+    return least is not None and least >= 0
+
+
+def _refuse_inexact(events: Events, found: Collected) -> None:
+    combines: Mapping[str, Combine] = found.grid.combines
+    for name, how in combines.items():
+        if how != "sum" or f"{name}.size" in combines:
+            continue
+        largest = found.total(name).max(initial=0.0)
+        if largest >= LARGEST_TOTAL:
             raise DataRefused(
-                f"{events.table.name}: the values of {events.says!r} add up to {total.max():.3g} for one person, and "
+                f"{events.table.name}: the values of {events.says!r} add up to {largest:.3g} for one person, and "
                 f"totals from {LARGEST_TOTAL:.3g} are not exact. Limit the column in the table's declaration "
                 f"(`maximum`), or declare it in a larger unit."
             )
@@ -319,9 +369,7 @@ def _register(records: Records, latest: Latest, people: pl.DataFrame, as_ofs: Se
         else keys.to_frame("look_up").with_row_index("person")
     )
     placed = ranked.lazy().join(numbered.lazy(), on="look_up", how="inner")
-    cells = collect_cells(
-        placed, Timeline.of(as_ofs, ()), {"rank": Partial(pl.col("rank"), "max")}, ever=True
-    )
+    cells = collect_cells(placed, Timeline.of(as_ofs, ()), {"rank": Partial(pl.col("rank"), "max")})
     return Register(cells, ranked["latest"], keys)
 
 

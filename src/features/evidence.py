@@ -15,7 +15,20 @@ from features.definition import ForceDefinition
 from features.errors import WrongUsage, did_you_mean
 from features.events import KNOWN, OCCURRED, Records, order_in_time, rows_of, stands_at
 from features.lineage import columns_read
-from features.specs import Aggregate, Catalogue, Change, Events, Latest, Product, Ratio, Term
+from features.specs import (
+    Across,
+    Aggregate,
+    Catalogue,
+    Change,
+    Colleagues,
+    Events,
+    Latest,
+    Peers,
+    Product,
+    Ratio,
+    Term,
+    Trend,
+)
 
 _FIRST = pl.Schema(
     {
@@ -66,9 +79,18 @@ def rows_behind(
 
 
 def _rows(
-    accepted: Records, term: Term, who: str | int | None, as_of: datetime, skip: int, window: int, part: str
+    accepted: Records,
+    term: Term | Across,
+    who: str | int | None,
+    as_of: datetime,
+    skip: int,
+    window: int,
+    part: str,
 ) -> Iterator[pl.DataFrame]:
-    """The rows of each part of a term; `skip` days before `as_of` are left out (a change's own window)."""
+    """The rows of each part of a term; `skip` days before `as_of` are left out (a change's own window).
+
+    Of a comparison, the person's own rows: what stands behind other people's values is not theirs to see.
+    """
 
     def of(inner: Term, name: str, *, skip: int = 0, window: int = window) -> Iterator[pl.DataFrame]:
         return _rows(accepted, inner, who, as_of, skip, window, f"{part} / {name}" if part else name)
@@ -79,6 +101,13 @@ def _rows(
         case Change():
             yield from of(term.of, "window")
             yield from of(term.of, "baseline", skip=window, window=term.baseline_days)
+        case Trend():
+            yield from of(term.of, "window")
+        case Peers():
+            yield from of(term.of, "own amount")
+            yield from of(term.exposure, "own exposure")
+        case Colleagues():
+            yield from of(term.by, "team")
         case Ratio():
             yield from of(term.top, "top")
             yield from of(term.bottom, "bottom")
@@ -107,7 +136,9 @@ def _aggregated(
     )
     if aggregate.where is not None:
         rows = rows.filter(aggregate.where)
-    value = pl.lit(1) if aggregate.value is None else aggregate.value
+    value = aggregate.value
+    if value is None or aggregate.how in ("distinct", "most_common"):
+        value = pl.lit(1)
     rows = rows.with_columns(value.cast(pl.Float64).alias("event.value")).sort(
         *order_in_time(aggregate.events)
     )

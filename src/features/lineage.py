@@ -14,13 +14,28 @@ import polars as pl
 from features.definition import ForceDefinition
 from features.errors import GateRefused, did_you_mean
 from features.events import KNOWN, OCCURRED, known_expr, occurred_expr, order_in_time
-from features.specs import Aggregate, Catalogue, Change, Events, Idea, Latest, Product, Ratio, Term
+from features.specs import (
+    Across,
+    Aggregate,
+    Banded,
+    Catalogue,
+    Change,
+    Colleagues,
+    Events,
+    Idea,
+    Latest,
+    Peers,
+    Product,
+    Ratio,
+    Term,
+    Trend,
+)
 from features.tables import Column, Mark, Table
 
 Read = tuple[Table, Column]
 
 
-def columns_read(of: Term | Idea) -> frozenset[str]:
+def columns_read(of: Term | Across | Idea) -> frozenset[str]:
     """Every `"table.column"` that a term or an idea descends from; screens are left out."""
     return frozenset(_label(read) for read in _reads(of.of if isinstance(of, Idea) else of))
 
@@ -109,7 +124,7 @@ def check(catalogue: Catalogue) -> None:
 
 
 def _check_windows(idea: Idea) -> None:
-    windowed = any(True for _ in _aggregates(idea.of))
+    windowed = _looks_through_a_window(idea.of)
     if windowed != bool(idea.windows):
         needs = "needs `windows`" if windowed else "has windows, and nothing in it looks through one"
         raise ValueError(f"idea {idea.name!r} {needs}")
@@ -159,39 +174,44 @@ def _parts(expression: pl.Expr) -> Iterator[pl.Expr]:
         yield from _parts(part)
 
 
-def _aggregates(term: Term) -> Iterator[Aggregate]:
-    match term:
+def parts_of(of: Term | Across | Banded) -> tuple[Term | Across | Banded, ...]:
+    """The terms that a term is directly made of; none for one that reads events itself."""
+    match of:
         case Aggregate():
-            yield term
-        case Change():
-            yield term.of
+            return ()
+        case Latest(via=via):
+            return () if via is None else (via,)
+        case Change(of=inner) | Trend(of=inner) | Banded(of=inner):
+            return (inner,)
         case Ratio(top=one, bottom=other) | Product(left=one, right=other):
-            yield from _aggregates(one)
-            yield from _aggregates(other)
-        case Latest():
-            return
+            return one, other
+        case Colleagues(of=inner, by=by):
+            return inner, by
+        case Peers(of=amount, exposure=exposure, among=among):
+            return amount, exposure, *among.by
 
 
-def _expressions(term: Term) -> Iterator[tuple[Events, list[pl.Expr]]]:
+def _looks_through_a_window(of: Term | Across | Banded) -> bool:
+    # The bands of comparable people have windows of their own.
+    parts = (of.of, of.exposure) if isinstance(of, Peers) else parts_of(of)
+    return isinstance(of, Aggregate) or any(_looks_through_a_window(part) for part in parts)
+
+
+def _expressions(of: Term | Across | Banded) -> Iterator[tuple[Events, list[pl.Expr]]]:
     """The events a term is made of, with the expressions the term adds to their own."""
-    match term:
+    match of:
         case Aggregate():
-            yield term.events, [part for part in (term.value, term.where) if part is not None]
-        case Change():
-            yield from _expressions(term.of)
-        case Ratio(top=one, bottom=other) | Product(left=one, right=other):
-            yield from _expressions(one)
-            yield from _expressions(other)
+            yield of.events, [part for part in (of.value, of.where) if part is not None]
         case Latest():
             # Rows of one instant are told apart by their key, so the key decides too.
-            keys = [term.key] if term.key is not None else []
-            keys += [name for name in order_in_time(term.events) if name not in (OCCURRED, KNOWN)]
-            yield term.events, [term.value, *map(pl.col, keys)]
-            if term.via is not None:
-                yield from _expressions(term.via)
+            keys = [of.key] if of.key is not None else []
+            keys += [name for name in order_in_time(of.events) if name not in (OCCURRED, KNOWN)]
+            yield of.events, [of.value, *map(pl.col, keys)]
+    for part in parts_of(of):
+        yield from _expressions(part)
 
 
-def _reads(term: Term) -> Iterator[Read]:
+def _reads(term: Term | Across) -> Iterator[Read]:
     for events, expressions in _expressions(term):
         yield from _existence(events)
         for expression in expressions:

@@ -3,7 +3,8 @@
 An *idea* is one thing worth knowing about a person, said in plain words. It is made of *terms*: aggregates
 of events over a window, the latest value of a register, or ratios of these. Every term is written with
 Polars expressions, so the columns it reads, and with them the marks it inherits, follow from the
-declaration itself (`features.lineage`).
+declaration itself (`features.lineage`). An idea may also set a person beside others at the same date
+(`Peers`, `Colleagues`): such a comparison reads nothing but terms of the people compared.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import polars as pl
 
 from features.tables import Table
 
-How = Literal["count", "sum", "mean", "min", "max", "days_since_last"]
+How = Literal["count", "sum", "mean", "min", "max", "days_since_last", "distinct", "most_common"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -60,8 +61,10 @@ class Joined:
 class Aggregate:
     """One number from a person's events in a window `[as_of - window, as_of)`, known before `as_of`.
 
-    `count` and `sum` of no events are 0; `mean`, `min`, `max` and `days_since_last` are null.
-    `days_since_last` counts whole days from the last event's day to `as_of`.
+    `count`, `sum`, `distinct` and `most_common` of no events are 0; `mean`, `min`, `max` and
+    `days_since_last` are null. `days_since_last` counts whole days from the last event's day to `as_of`.
+    `distinct` counts the different values, `most_common` the events that share the commonest one; events
+    without a value count for neither.
     """
 
     events: Events
@@ -121,7 +124,94 @@ class Change:
             raise ValueError(f"a change is one of counts or sums by the day, not of {self.of.how}")
 
 
-Term = Aggregate | Latest | Ratio | Product | Change
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Trend:
+    """How an aggregate's daily amount rises over the window, along the line of least squares.
+
+    The slope by the day times the days of the window: 0.5 says that the fitted daily amount ends half a
+    unit above where it began.
+    """
+
+    of: Aggregate
+
+    def __post_init__(self) -> None:
+        if self.of.how not in ("count", "sum"):
+            raise ValueError(f"a trend is one of counts or sums by the day, not of {self.of.how}")
+
+
+Term = Aggregate | Latest | Ratio | Product | Change | Trend
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Colleagues:
+    """The mean of a term over the other people of the same group (a team) at the same date.
+
+    Nobody's own value is in it. Null where fewer than `at_least` others have a value, so that a team's
+    figure never is one person's.
+    """
+
+    of: Term
+    by: Latest
+    at_least: int = 5
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Banded:
+    """A term cut into bands at fixed edges, so that people with about the same of it can be found.
+
+    A value equal to an edge lies above it; no value is a band of its own.
+    """
+
+    of: Term | Colleagues
+    edges: tuple[float, ...]
+    window: int
+
+    def __post_init__(self) -> None:
+        if not self.edges or list(self.edges) != sorted(set(self.edges)):
+            raise ValueError(f"edges of bands rise, and there is at least one, not {self.edges}")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Alike:
+    """Who counts as comparable: people who agree in everything of `by`.
+
+    Where fewer than `at_least` people agree, the last of `by` is let go, and so on, until it is everybody
+    of the cohort: a comparison with three people says little and gives them away.
+    """
+
+    says: str
+    by: tuple[Latest | Banded, ...]
+    at_least: int = 20
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Peers:
+    """An amount set beside that of comparable people who had as much occasion for it.
+
+    The rate is `of / exposure`. `share_higher` is k / m: of the m comparable people with a rate, the share
+    whose rate is higher (those equal count half). `robust_z` says how far the amount lies from what the
+    peers' pooled rate would lead one to expect, on a scale where chance alone gives 1:
+    `u = 2 (sqrt(of / unit + 3/8) - sqrt(expected / unit + 3/8))`, less the peers' median of u, divided by
+    1.4826 times its median absolute deviation where that is above 1 (people differ by more than chance).
+    Null where the exposure is below `exposure_at_least`.
+
+    Attributes:
+        unit: the size of one event in the unit of `of`, 1 for counts; 60 where minutes come by the hour.
+    """
+
+    of: Aggregate
+    exposure: Term
+    exposure_at_least: float
+    among: Alike
+    how: Literal["robust_z", "share_higher"]
+    unit: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.of.how not in ("count", "sum", "distinct"):
+            raise ValueError(f"peers are compared in amounts, not in {self.of.how}")
+
+
+Across = Peers | Colleagues
 
 
 def count(events: Events, where: pl.Expr | None = None) -> Aggregate:
@@ -146,6 +236,14 @@ def largest(events: Events, value: str | pl.Expr, where: pl.Expr | None = None) 
 
 def days_since_last(events: Events, where: pl.Expr | None = None) -> Aggregate:
     return Aggregate(events=events, how="days_since_last", where=where)
+
+
+def distinct(events: Events, value: str | pl.Expr, where: pl.Expr | None = None) -> Aggregate:
+    return Aggregate(events=events, how="distinct", value=_expr(value), where=where)
+
+
+def most_common(events: Events, value: str | pl.Expr, where: pl.Expr | None = None) -> Aggregate:
+    return Aggregate(events=events, how="most_common", value=_expr(value), where=where)
 
 
 def ratio(top: Term, bottom: Term, *, bottom_at_least: float = 1.0) -> Ratio:
@@ -176,7 +274,7 @@ class Idea:
 
     name: str
     says: str
-    of: Term
+    of: Term | Across
     unit: str
     family: str
     windows: tuple[int, ...] = ()

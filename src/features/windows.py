@@ -87,11 +87,24 @@ class Timeline:
         """For each interval, how many as-of dates still see it through the window."""
         return np.searchsorted(self.as_ofs, self.starts + window, side="right")
 
+    def tables_of_days(self) -> tuple[int, np.ndarray, np.ndarray]:
+        """The first day of two tables, and for each day from it the interval and the first date after it.
+
+        A later day than the tables have is as their last: in no interval, and after every as-of date.
+        """
+        low, high = min(self.first_day, int(self.as_ofs[0])) - 1, self.last_as_of
+        return low, _counted(self.starts, low, high) - 1, _counted(self.as_ofs, low, high)
+
+
+def _counted(edges: np.ndarray, low: int, high: int) -> np.ndarray:
+    """How many edges are at or before each day from `low` to `high`."""
+    return np.searchsorted(edges, np.arange(low, high + 1), side="right").astype(np.int32)
+
 
 def _place(edges: np.ndarray, day: pl.Expr) -> pl.Expr:
     """How many edges are at or before a day, by a table of days: far cheaper than a search a row."""
     low, high = int(edges[0]) - 1, int(edges[-1])
-    table = np.searchsorted(edges, np.arange(low, high + 1), side="right").astype(np.int32)
+    table = _counted(edges, low, high)
     return day.clip(low, high).map_batches(
         lambda days: pl.Series(table[days.to_numpy() - low]), return_dtype=pl.Int32, is_elementwise=True
     )

@@ -16,7 +16,20 @@ import polars as pl
 
 from features.build import FeatureSchema
 from features.describe import describe_term
-from features.specs import Aggregate, Catalogue, Change, Idea, Latest, Product, Ratio, Term
+from features.specs import (
+    Across,
+    Aggregate,
+    Catalogue,
+    Change,
+    Colleagues,
+    Idea,
+    Latest,
+    Peers,
+    Product,
+    Ratio,
+    Term,
+    Trend,
+)
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -84,12 +97,14 @@ def _wording(idea: Idea, column: str) -> Wording:
     )
 
 
-def _rests(term: Term) -> Rests:
+def _rests(term: Term | Across) -> Rests:
     match term:
-        case Aggregate(how="count" | "sum") | Change():
+        case Aggregate(how="count" | "sum" | "distinct" | "most_common") | Change() | Trend():
             return "nonzero"
-        case Aggregate():
+        case Aggregate() | Peers():
             return "present"
+        case Colleagues():
+            return "never"  # other people's records are no reason about this one
         case Ratio(top=top, bottom=bottom):
             # A rate of nothing rests on nothing, however long the time it is divided by.
             return (

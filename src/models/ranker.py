@@ -12,7 +12,7 @@ import numpy as np
 
 from features.build import FeatureSchema
 from features.errors import DataRefused
-from features.specs import Aggregate, Catalogue, Idea, Latest
+from features.specs import Aggregate, Catalogue, Colleagues, Idea, Latest, Peers
 from models.booster import import_lightgbm, matrix, raw_scores, read_booster
 from models.teacher import opinion
 
@@ -101,9 +101,13 @@ def directions(catalogue: Catalogue) -> dict[str, int]:
 
 
 def _direction(idea: Idea) -> int:
-    if isinstance(idea.of, Latest) or not (idea.typologies or idea.more_is_concern):
+    if isinstance(idea.of, Latest | Colleagues) or not (idea.typologies or idea.more_is_concern):
         return 0
-    return -1 if isinstance(idea.of, Aggregate) and idea.of.how == "days_since_last" else 1
+    match idea.of:
+        case Aggregate(how="days_since_last") | Peers(how="share_higher"):
+            return -1
+        case _:
+            return 1
 
 
 def train(

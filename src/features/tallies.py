@@ -1,0 +1,96 @@
+"""How many different values a person's events have, and how many events share the commonest one.
+
+Neither can be merged from partials of time alone, so events are counted by person and value: a *pair*. Rare
+values make many pairs, most of them of a single event; only pairs with several cells need sums by date.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from features.cells import Cells, Partial, cell_key, cells_of, spread, steps
+from features.events import KNOWN, OCCURRED, SUPERSEDED
+from features.windows import Timeline, day_of
+
+EVENTS = "events"
+_COUNT = {EVENTS: Partial(pl.lit(1), "sum")}
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """Cells in order of person and pair; `pair` numbers a person's different values, over all people."""
+
+    cells: Cells
+    pair: np.ndarray
+
+    def of_people(self, low: int, high: int) -> Tally:
+        """The pairs of people `low` to `high - 1`; people are renumbered from 0."""
+        block = slice(*np.searchsorted(self.cells.person, [low, high]))
+        pair = self.pair[block]
+        return Tally(self.cells.of_people(low, high), pair - (pair[0] if len(pair) else 0))
+
+    def distinct(self, window: int, n_people: int) -> np.ndarray:
+        """Different values by [person, as-of date].
+
+        A pair counts at every date that any of its cells counts at, once: each cell adds only the dates that
+        the cells before it have not reached.
+        """
+        n_dates = len(self.cells.timeline.as_ofs)
+        stop = self.cells.stop_of(window)
+        alive = np.flatnonzero(stop > self.cells.first)
+        order = alive[np.lexsort((self.cells.first[alive], self.pair[alive]))]
+        pair, first, stop = self.pair[order], self.cells.first[order], stop[order]
+        base = pair * (n_dates + 1)
+        # Pairs rise, so the furthest date reached by an earlier pair lies below this pair's base.
+        reached = np.concatenate([[0], np.maximum.accumulate(base + stop)[:-1]]) if len(order) else base
+        begins = np.maximum(first, np.clip(reached - base, 0, None))
+        adds = begins < stop
+        return steps(
+            self.cells.person[order][adds],
+            begins[adds],
+            stop[adds],
+            np.ones(int(adds.sum())),
+            n_people,
+            n_dates,
+        )
+
+    def most_common(self, window: int, n_people: int) -> np.ndarray:
+        """Events that share the commonest value, by [person, as-of date]."""
+        n_dates = len(self.cells.timeline.as_ofs)
+        stop = self.cells.stop_of(window)
+        alive = np.flatnonzero(stop > self.cells.first)
+        events, first = self.cells.partials[EVENTS], self.cells.first
+        found = np.zeros(n_people * n_dates)
+        several = np.bincount(self.pair[alive], minlength=1)[self.pair[alive]] > 1
+        single = alive[~several]
+        cell, date = spread(single, first, stop)
+        np.maximum.at(found, self.cells.person[cell] * n_dates + date, events[cell])
+        together = alive[several]
+        pairs, place = np.unique(self.pair[together], return_inverse=True)
+        if len(pairs):
+            by_pair = steps(place, first[together], stop[together], events[together], len(pairs), n_dates)
+            owner = np.empty(len(pairs), np.int64)
+            owner[place] = self.cells.person[together]
+            np.maximum.at(found.reshape(n_people, n_dates), owner, by_pair)
+        return found.reshape(n_people, n_dates)
+
+
+def collect_tally(rows: pl.LazyFrame, timeline: Timeline, value: pl.Expr, *, correctable: bool) -> Tally:
+    """The pairs of event rows (from `rows_of`) that carry an integer `person`; rows without a value are none."""
+    seen = pl.max_horizontal(day_of(OCCURRED), day_of(KNOWN))
+    ends = {"ends": day_of(SUPERSEDED).fill_null(2**30)} if correctable else {}
+    found = (
+        rows.filter((seen < timeline.last_as_of) & (day_of(OCCURRED) >= timeline.first_day))
+        .select("person", happened=day_of(OCCURRED), counts_from=seen, **ends, value=value)
+        .filter(pl.col("value").is_not_null())
+        .with_columns(cell_key(timeline, "happened", "counts_from", "ends" if correctable else None))
+        .group_by("person", "value", "cell")
+        .agg(pl.len().cast(pl.Float64).alias(EVENTS))
+        .collect(engine="streaming")
+        .sort("person", "value", "cell")
+        .with_columns(pair=pl.struct("person", "value").rle_id())
+    )
+    return Tally(cells_of(found, timeline, _COUNT), found["pair"].cast(pl.Int64).to_numpy())
