@@ -71,7 +71,8 @@ class Check:
         elements, missing, unexpected: rows looked at, rows it does not apply to, rows that break it; None
             for an expectation about the table as a whole.
         observed: what a whole-table expectation saw.
-        examples: the first rows that break it: 1-based row and value as text.
+        examples: the first rows that break it: 1-based row (in a table of several parts, `part row n`) and
+            value as text.
     """
 
     rule: str
@@ -81,7 +82,7 @@ class Check:
     missing: int | None = None
     unexpected: int | None = None
     observed: Any = None
-    examples: tuple[tuple[int, str], ...] = ()
+    examples: tuple[tuple[int | str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +124,7 @@ class TableAccount:
         examples: the first row that broke each rule.
         checks: the outcome of each expectation, from which the Data Docs are made.
         enclave: whether the table is held apart; then no value of it is ever shown.
+        anew: what of a table that was accepted before was read anew, added or dropped, and why, a line each.
     """
 
     table: str
@@ -137,6 +139,7 @@ class TableAccount:
     examples: tuple[Example, ...] = ()
     checks: tuple[Check, ...] = ()
     enclave: bool = False
+    anew: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.read != self.accepted + self.quarantined:
@@ -254,6 +257,7 @@ def _table_account(stored: Mapping[str, Any]) -> TableAccount:
             **stored,
             "refused": tuple(stored["refused"]),
             "not_read": tuple(stored["not_read"]),
+            "anew": tuple(stored["anew"]),
             "examples": tuple(Example(**example) for example in stored["examples"]),
             "checks": tuple(
                 Check(**{**check, "examples": tuple((row, value) for row, value in check["examples"])})

@@ -28,7 +28,8 @@ import polars as pl
 from features.account import Check
 from features.definition import ForceDefinition
 from features.errors import WrongUsage
-from features.rules import COMPILERS, EXAMPLES, TYPE_NAMES, Applied, Rule, sharing_values
+from features.keys import sharing_rows
+from features.rules import COMPILERS, EXAMPLES, TYPE_NAMES, Applied, Rule
 from features.sources import KIND_IN_WORDS, SOURCE_ROW
 from features.tables import POLARS_TYPES, Column, Kind, Table
 
@@ -322,42 +323,83 @@ def _default_name(expectation: Mapping[str, Any]) -> str:
     return "_".join([*columns, *kwargs.get("column_list", ()), what])
 
 
-def apply(rules: Sequence[Rule], frame: pl.LazyFrame, *, not_read: Sequence[str] = ()) -> Applied:
+def apply(
+    rules: Sequence[Rule],
+    frame: pl.LazyFrame,
+    *,
+    not_read: Sequence[str] = (),
+    failing: Mapping[str, pl.Series] | None = None,
+) -> Applied:
     """Brings rules to a frame with a `source_row`; reads it for what only all rows can tell.
+
+    Args:
+        failing: the rows that break a rule, by name, where that is known already. Where the frame is one
+            part of a table, it must be for every rule that looks at all rows.
 
     Raises:
         WrongUsage: a rule names a column that the frame does not have, or Great Expectations cannot
             evaluate it.
     """
-    schema = frame.collect_schema()
+    known, schema = failing or {}, frame.collect_schema()
+    fitted = fitted_to(rules, schema)
+    asked = [rule for rule in fitted if rule.name not in known]
+    repeated = {
+        rule.name: repeated_rows(rule, {"": frame}, schema)[SOURCE_ROW]
+        for rule in asked
+        if rule.shape == "unique"
+    }
+    foreign = {rule.name: by_great_expectations(rule, frame) for rule in asked if rule.shape == "foreign"}
+    return Applied(
+        rules=fitted,
+        frame=frame,
+        schema=schema,
+        not_read=tuple(not_read),
+        failing={
+            **known,
+            **repeated,
+            **{name: rows for name, (_, rows) in foreign.items() if rows is not None},
+        },
+        by_great_expectations={name: check for name, (check, _) in foreign.items()},
+    )
+
+
+def fitted_to(rules: Sequence[Rule], schema: pl.Schema) -> tuple[Rule, ...]:
+    """The rules, left to Great Expectations where a column's type is none that the compiler knows them for.
+
+    Raises:
+        WrongUsage: a rule names a column that is not there.
+    """
     for rule in rules:
         if unknown := [column for column in rule.columns if column not in schema]:
             raise WrongUsage(
                 f"rule {rule.name!r} reads {', '.join(unknown)}, which the table does not declare. "
                 "Declare the column, or remove the expectation from the suite."
             )
-    fitted = tuple(_fitted(rule, schema) for rule in rules)
-    failing = {rule.name: _repeated(rule, frame, schema) for rule in fitted if rule.shape == "unique"}
-    foreign = {rule.name: _by_great_expectations(rule, frame) for rule in fitted if rule.shape == "foreign"}
-    return Applied(
-        rules=fitted,
-        frame=frame,
-        schema=schema,
-        not_read=tuple(not_read),
-        failing=failing | {name: rows for name, (_, rows) in foreign.items() if rows is not None},
-        by_great_expectations={name: check for name, (check, _) in foreign.items()},
-    )
+    return tuple(_fitted(rule, schema) for rule in rules)
 
 
 def _fitted(rule: Rule, schema: pl.Schema) -> Rule:
-    """The rule, left to Great Expectations where a column's type is none that the compiler knows it for."""
     compiler = COMPILERS.get(rule.kind)
     fits = compiler is not None and all(compiler.fits(schema[column]) for column in rule.columns)
     return rule if fits else replace(rule, shape="foreign")
 
 
-def _repeated(rule: Rule, frame: pl.LazyFrame, schema: pl.Schema) -> pl.Series:
-    return sharing_values(frame.filter(COMPILERS[rule.kind].applies(rule.kwargs, schema)), rule.columns)
+def repeated_rows(
+    rule: Rule,
+    judged: Mapping[str, pl.LazyFrame],
+    schema: pl.Schema,
+    *,
+    kept: Mapping[str, pl.LazyFrame] | None = None,
+    again: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """The rows that break a rule of uniqueness, over all parts; see `keys.sharing_rows`."""
+    applies = COMPILERS[rule.kind].applies(rule.kwargs, schema)
+    return sharing_rows(judged, rule.columns, applies=applies, kept=kept, again=again)
+
+
+def looks_at_all_rows(rule: Rule) -> bool:
+    """Whether Great Expectations has to be given the whole of a table to judge a row by this rule."""
+    return rule.shape == "foreign" and rule.kind not in ROW_LOCAL
 
 
 # --- Great Expectations itself ----------------------------------------------------------------------
@@ -465,7 +507,7 @@ def _pandas_dtype(dtype: pl.DataType) -> str:
             return next(TYPE_NAMES[kind] for kind, known in POLARS_TYPES.items() if known == dtype)
 
 
-def _by_great_expectations(rule: Rule, frame: pl.LazyFrame) -> tuple[Check, pl.Series | None]:
+def by_great_expectations(rule: Rule, frame: pl.LazyFrame) -> tuple[Check, pl.Series | None]:
     """The check of a rule the compiler does not know, and the rows that break it (None where it is not
     about rows)."""
     kwargs = {

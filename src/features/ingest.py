@@ -40,7 +40,7 @@ from features.contracts import (
     parameter_of,
 )
 from features.definition import ForceDefinition
-from features.rules import Applied, sharing_values
+from features.rules import Applied
 from features.sources import SOURCE_ROW, Extract, open_extracts, reading
 from features.tables import Table
 
@@ -325,7 +325,8 @@ def _translated(force: ForceDefinition, table: Table, rows: pl.LazyFrame, incomi
 def _with_superseded(table: Table, rows: pl.LazyFrame) -> pl.LazyFrame:
     assert table.known_at is not None
     # Few rows have versions; only those are held and sorted.
-    versions = rows.filter(pl.col(SOURCE_ROW).is_in(sharing_values(rows, table.key).implode()))
+
+    versions = rows.filter(pl.struct(table.key).is_duplicated())
     superseded = (
         versions.select(SOURCE_ROW, *table.key, table.known_at)
         .sort(*table.key, table.known_at)

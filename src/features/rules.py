@@ -274,9 +274,36 @@ COMPILERS: Mapping[str, Compiler] = {
 }
 
 
+@dataclass(frozen=True)
+class Tally:
+    """What one part of a table told of each rule, by the rule's name; parts add up to the checks of the table.
+
+    Attributes:
+        part: its name.
+        rows: rows read.
+        applies: rows that the rule applies to.
+        broken: rows that break it; rules that none breaks are left out.
+        largest: the largest value of the column, of a rule that asks for it.
+        examples: the first rows that break it: 1-based row and value as text.
+    """
+
+    part: str
+    rows: int
+    applies: Mapping[str, int]
+    broken: Mapping[str, int]
+    largest: Mapping[str, datetime | None]
+    examples: Mapping[str, Sequence[tuple[int, str]]]
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Tally:
+        largest = {rule: value and datetime.fromisoformat(value) for rule, value in stored["largest"].items()}
+        examples = {rule: [(row, value) for row, value in rows] for rule, rows in stored["examples"].items()}
+        return cls(**{**stored, "largest": largest, "examples": examples})
+
+
 @dataclass(frozen=True, eq=False)
 class Applied:
-    """Rules brought to one table: what could only be known from all its rows is known.
+    """Rules brought to one part of a table: what could only be known from all rows is known.
 
     `frame` has a `source_row`; `not_read` are columns of the source that it leaves out; `failing` are the
     rows that break each rule that is not about one row alone.
@@ -308,22 +335,12 @@ class Applied:
         return holds.fill_null(False) | ~compiler.applies(rule.kwargs, self.schema)
 
     def _is_about_the_stored_type(self, rule: Rule) -> bool:
-        """Whether a rule asks for a type of a source that has types, where all rows have the one type."""
-        of_type = rule.kind == "expect_column_values_to_be_of_type"
-        return of_type and as_written(rule.columns[0]) not in self.schema
+        return is_about_the_stored_type(rule, self.schema)
 
     @property
     def refusing(self) -> frozenset[str]:
-        """The rules for which the whole table is refused where they fail.
-
-        A text that cannot be read as its type is a bad row; only a source with types can have a wrong one.
-        """
-        return frozenset(
-            rule.name
-            for rule in self.rules
-            if rule.refuses
-            and (rule.kind != "expect_column_values_to_be_of_type" or self._is_about_the_stored_type(rule))
-        )
+        """The rules for which the whole table is refused where they fail."""
+        return refusing(self.rules, self.schema)
 
     @property
     def accepted(self) -> pl.LazyFrame:
@@ -342,78 +359,133 @@ class Applied:
             pl.concat_list(broken).list.drop_nulls().alias(BROKEN)
         )
 
-    def checks(self, quarantined: pl.DataFrame | pl.LazyFrame) -> tuple[Check, ...]:
-        """The outcome of every expectation, given the rows that were set aside."""
+    def tally(self, quarantined: pl.DataFrame | pl.LazyFrame, part: str = "") -> Tally:
+        """What the rows told of every rule, given those that were set aside."""
         aside = quarantined.lazy()
         counted = [rule for rule in self.rules if rule.shape in ("row", "unique")]
         largest = [rule for rule in self.rules if rule.kind == "expect_column_max_to_be_between"]
         sizes = (
             self.frame.select(
-                pl.len().alias("elements"),
-                *(pl.col(rule.columns[0]).max().alias(rule.name) for rule in largest),
+                pl.len().alias("rows"),
+                *(pl.col(rule.columns[0]).max().alias(f"largest {i}") for i, rule in enumerate(largest)),
                 *(self._applies(rule).sum().alias(f"applies to {i}") for i, rule in enumerate(counted)),
             )
             .collect(engine="streaming")
             .row(0, named=True)
         )
         applies = {rule.name: sizes[f"applies to {i}"] for i, rule in enumerate(counted)}
-        broken = dict(
-            aside.select(pl.col(BROKEN).explode(empty_as_null=False))
-            .group_by(BROKEN)
-            .len()
-            .collect()
-            .iter_rows()
+        foreign = {
+            name: (check.elements - check.missing, check.unexpected, check.examples)
+            for name, check in self.by_great_expectations.items()
+            if check.elements is not None and check.missing is not None
+        }
+        broken = aside.select(SOURCE_ROW, pl.col(BROKEN).explode(empty_as_null=False)).group_by(BROKEN)
+        told = broken.agg(pl.len(), pl.col(SOURCE_ROW).bottom_k(EXAMPLES).sort()).collect(engine="streaming")
+        first = {rule: rows for rule, _, rows in told.iter_rows()}
+        return Tally(
+            part=part,
+            rows=sizes["rows"],
+            applies=applies | {name: seen for name, (seen, _, _) in foreign.items()},
+            broken={rule: rows for rule, rows, _ in sorted(told.iter_rows())},
+            largest={rule.name: sizes[f"largest {i}"] for i, rule in enumerate(largest)},
+            examples=_examples(self.rules, first, aside)
+            | {name: list(examples) for name, (_, unexpected, examples) in foreign.items() if unexpected},
         )
-        return tuple(
-            _table_check(rule, {*self.schema, *self.not_read}, sizes["elements"], sizes.get(rule.name))
-            if rule.shape == "table"
-            else self._check(
-                rule, sizes["elements"], applies.get(rule.name, 0), broken.get(rule.name, 0), aside
-            )
-            for rule in self.rules
-        )
+
+    def checks(self, quarantined: pl.DataFrame | pl.LazyFrame) -> tuple[Check, ...]:
+        """The outcome of every expectation, given the rows that were set aside."""
+        whole = {name: check for name, check in self.by_great_expectations.items() if check.elements is None}
+        return checks(self.rules, [self.schema], self.not_read, [self.tally(quarantined)], whole)
 
     def _applies(self, rule: Rule) -> pl.Expr:
         # With the row number, because a literal alone has one row, whatever the frame has.
         return COMPILERS[rule.kind].applies(rule.kwargs, self.schema) & pl.col(SOURCE_ROW).is_not_null()
 
-    def _check(self, rule: Rule, elements: int, applies: int, broken: int, aside: pl.LazyFrame) -> Check:
-        if rule.shape == "foreign":
-            return self.by_great_expectations[rule.name]
-        if self._is_about_the_stored_type(rule):
-            dtype = self.schema[rule.columns[0]]
-            return rule.check(dtype == POLARS_TYPES[KINDS[rule.kwargs["type_"]]], observed=str(dtype))
-        return rule.check(
-            # As Great Expectations has it: where the rule applies to no row, it holds.
-            applies == 0 or (applies - broken) / applies >= rule.mostly,
-            elements=elements,
-            missing=elements - applies,
-            unexpected=broken,
-            examples=_examples(rule, broken, aside),
-        )
+
+def is_about_the_stored_type(rule: Rule, schema: pl.Schema) -> bool:
+    """Whether a rule asks for a type of a source that has types, where all rows have the one type."""
+    of_type = rule.kind == "expect_column_values_to_be_of_type"
+    return of_type and rule.shape != "foreign" and as_written(rule.columns[0]) not in schema
 
 
-def sharing_values(frame: pl.LazyFrame, columns: Sequence[str]) -> pl.Series:
-    """The `source_row` of every row that shares its values in `columns` with another; nulls are alike.
+def refusing(rules: Sequence[Rule], *schemas: pl.Schema) -> frozenset[str]:
+    """The rules for which a table is refused where they fail, given the schema of each of its parts.
 
-    Only 16 bytes a row are held: rows whose hashes meet are found first, then compared in full.
+    A text that cannot be read as its type is a bad row; only a source with types can have a wrong one.
     """
-    hashed = frame.select(SOURCE_ROW, pl.struct(columns).hash().alias("hash")).collect(engine="streaming")
-    ordered = hashed["hash"].sort()
-    meeting = ordered.filter(ordered == ordered.shift()).unique()
-    if meeting.is_empty():
-        return pl.Series(SOURCE_ROW, [], pl.Int64())
-    candidates = hashed.filter(pl.col("hash").is_in(meeting.implode()))[SOURCE_ROW]
-    alike = frame.filter(pl.col(SOURCE_ROW).is_in(candidates.implode())).select(SOURCE_ROW, *columns)
-    return alike.collect(engine="streaming").filter(pl.struct(columns).is_duplicated())[SOURCE_ROW]
+    return frozenset(
+        rule.name
+        for rule in rules
+        if rule.refuses
+        and (
+            rule.kind != "expect_column_values_to_be_of_type"
+            or all(is_about_the_stored_type(rule, schema) for schema in schemas)
+        )
+    )
 
 
-def _table_check(rule: Rule, columns: Set[str], rows: int, largest: Any) -> Check:
+def checks(
+    rules: Sequence[Rule],
+    schemas: Sequence[pl.Schema],
+    not_read: Sequence[str],
+    tallies: Sequence[Tally],
+    whole: Mapping[str, Check],
+) -> tuple[Check, ...]:
+    """The outcome of every expectation on a table, from what its parts told.
+
+    Args:
+        schemas: the columns of each part as they were read.
+        whole: outcomes that only the whole table could tell, by rule.
+    """
+    columns = {*not_read, *(name for schema in schemas for name in schema)}
+    return tuple(
+        whole.get(rule.name)
+        or (
+            _table_check(rule, columns, tallies)
+            if rule.shape == "table"
+            else _type_check(rule, schemas[0])
+            if all(is_about_the_stored_type(rule, schema) for schema in schemas)
+            else _row_check(rule, tallies)
+        )
+        for rule in rules
+    )
+
+
+def _type_check(rule: Rule, schema: pl.Schema) -> Check:
+    dtype = schema[rule.columns[0]]
+    return rule.check(dtype == POLARS_TYPES[KINDS[rule.kwargs["type_"]]], observed=str(dtype))
+
+
+def _row_check(rule: Rule, tallies: Sequence[Tally]) -> Check:
+    elements = sum(tally.rows for tally in tallies)
+    # A part with types tells nothing of a rule that asks for one; it holds there for every row.
+    applies = sum(tally.applies.get(rule.name, tally.rows) for tally in tallies)
+    broken = sum(tally.broken.get(rule.name, 0) for tally in tallies)
+    several = len(tallies) > 1
+    examples = [
+        (f"{tally.part} row {row}" if several else row, value)
+        for tally in tallies
+        for row, value in tally.examples.get(rule.name, ())
+    ]
+    return rule.check(
+        # As Great Expectations has it: where the rule applies to no row, it holds.
+        applies == 0 or (applies - broken) / applies >= rule.mostly,
+        elements=elements,
+        missing=elements - applies,
+        unexpected=broken,
+        examples=tuple(examples[:EXAMPLES]),
+    )
+
+
+def _table_check(rule: Rule, columns: Set[str], tallies: Sequence[Tally]) -> Check:
     kwargs, present = rule.kwargs, columns - {SOURCE_ROW, *map(as_written, columns)}
     match rule.kind:
         case "expect_table_row_count_to_be_between":
+            rows = sum(tally.rows for tally in tallies)
             return rule.check(_within(rows, kwargs), observed=rows)
         case "expect_column_max_to_be_between":
+            seen = [value for tally in tallies if (value := tally.largest[rule.name]) is not None]
+            largest = max(seen, default=None)
             return rule.check(largest is not None and _within(largest, kwargs), observed=str(largest))
         case "expect_column_to_exist":
             return rule.check(kwargs["column"] in present)
@@ -428,18 +500,22 @@ def _within(value: Any, kwargs: Kwargs) -> bool:
     return (low is None or value >= low) and (high is None or value <= high)
 
 
-def _examples(rule: Rule, broken: int, aside: pl.LazyFrame) -> tuple[tuple[int, str], ...]:
-    if broken == 0:
-        return ()
-    shown = [as_written(c) if as_written(c) in aside.collect_schema() else c for c in rule.columns]
-    rows = (
-        aside.filter(pl.col(BROKEN).list.contains(rule.name))
-        .sort(SOURCE_ROW)
-        .head(EXAMPLES)
-        .select(SOURCE_ROW, *shown)
-        .collect()
-    )
-    return tuple(
-        (row, ", ".join("empty" if v is None else str(v) for v in values))
-        for row, *values in rows.iter_rows()
-    )
+def _examples(
+    rules: Sequence[Rule], first: Mapping[str, Sequence[int]], aside: pl.LazyFrame
+) -> dict[str, list[tuple[int, str]]]:
+    """The values that broke each rule in its first rows."""
+    shown = sorted({row for rows in first.values() for row in rows})
+    if not shown:
+        return {}
+    picked = aside.filter(pl.col(SOURCE_ROW).is_in(pl.Series(shown, dtype=pl.Int64()).implode())).collect()
+    values = {row[SOURCE_ROW]: row for row in picked.iter_rows(named=True)}
+    return {
+        rule.name: [(row, _in_words(rule, values[row])) for row in first[rule.name]]
+        for rule in rules
+        if rule.name in first
+    }
+
+
+def _in_words(rule: Rule, values: Mapping[str, Any]) -> str:
+    seen = [values[as_written(column) if as_written(column) in values else column] for column in rule.columns]
+    return ", ".join("empty" if value is None else str(value) for value in seen)

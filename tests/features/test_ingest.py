@@ -15,7 +15,6 @@ from features.account import Account, TablesRefused
 from features.contracts import suite_as_text, suite_for
 from features.errors import DataRefused, WrongUsage
 from features.ingest import INCOMING, OUTGOING, ingest
-from features.tables import uk
 from tests.features.conftest import GATE_FORCE, START, Frames, changed, put_extracts
 
 
@@ -178,7 +177,7 @@ def test_a_severe_expectation_refuses_the_table_for_one_row(
     suites.mkdir()
     for path in gate_suites.iterdir():
         (suites / path.name).write_text(path.read_text("utf-8"), "utf-8")
-    suite = suite_for(uk.DUTY_WORKED)
+    suite = suite_for(GATE_FORCE.tables_by_name["duty_worked"])
     suite["expectations"].append(
         {"type": "expect_column_values_to_be_between", "kwargs": {"column": "minutes_over", "max_value": 60}, "meta": {"rule": "minutes_over_is_an_hour_at_most"}, "notes": "No more than an hour.", "severity": "critical"}
     )  # fmt: skip
@@ -257,7 +256,7 @@ def test_anything_that_may_change_the_outcome_is_ingested_anew(
     if change == "rows":
         gate_frames["duty_worked"] = changed(gate_frames["duty_worked"], 1, minutes_over=61)
     if change == "suite":
-        loosened = suite_for(uk.DUTY_WORKED)
+        loosened = suite_for(GATE_FORCE.tables_by_name["duty_worked"])
         loosened["expectations"].pop()
         (suites / "duty_worked.json").write_text(suite_as_text(loosened), "utf-8")
     told: list[str] = []

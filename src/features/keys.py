@@ -1,0 +1,136 @@
+"""Rows that share their key with another row of the table, over all of its parts.
+
+The answer is exact and holds no key but those of the few rows it compares: a hash of eight bytes stands for
+each row, and only rows whose hashes meet are read again and compared in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import polars as pl
+
+from features.sources import SOURCE_ROW
+
+PART = "source_part"
+# Sorted at once, so that beside the hashes themselves there are never more than these few megabytes.
+HASHES_A_PARTITION = 8_000_000
+SIEVE = 2**24  # places of the sieve that finds the rows of some hashes in one pass
+
+Hashes = np.ndarray  # of unsigned 64 bits
+
+
+def sharing_rows(
+    judged: Mapping[str, pl.LazyFrame],
+    columns: Sequence[str],
+    *,
+    applies: pl.Expr | None = None,
+    kept: Mapping[str, pl.LazyFrame] | None = None,
+    again: pl.DataFrame | None = None,
+    also: Sequence[str] = (),
+) -> pl.DataFrame:
+    """`source_part`, `source_row`, `columns` and `also` of every row that shares its values in `columns`.
+
+    Nulls are alike. Of the kept parts only rows are found that meet a row of the judged parts or of `again`.
+
+    Args:
+        judged: the rows of each part, numbered from 1 in `source_row`.
+        applies: which rows are compared at all; every row where None.
+        kept: further parts, of which it is known already which rows share their values among themselves.
+        again: rows (with `columns`) of the kept parts that are to be compared once more.
+    """
+    wanted = [SOURCE_ROW, *dict.fromkeys([*columns, *also])]
+    compared = pl.lit(True) if applies is None else applies
+    hashes = {
+        part: _hashes(frame, columns, compared, seed) for seed, (part, frame) in enumerate(judged.items())
+    }
+    found = _found_in_kept(kept or {}, list(hashes.values()), again, columns, wanted, compared)
+    meeting = _meeting([*hashes.values(), *(_of(frame, columns) for frame in found)])
+    for part, frame in judged.items():
+        rows = _rows_of(hashes.pop(part), meeting)
+        if rows.size:
+            near = pl.Series(rows, dtype=pl.Int64()).implode()
+            read = frame.filter(pl.col(SOURCE_ROW).is_in(near)).filter(compared)
+            found.append(_named(read.select(wanted).collect(engine="streaming"), part))
+    if not found:
+        (frame, *_) = [*judged.values(), *(kept or {}).values()]
+        return _named(frame.select(wanted).clear().collect(), "")
+    return pl.concat(found).filter(pl.struct(columns).is_duplicated())
+
+
+def _named(rows: pl.DataFrame, part: str) -> pl.DataFrame:
+    return rows.select(pl.lit(part).alias(PART), pl.all())
+
+
+def _hash(columns: Sequence[str]) -> pl.Expr:
+    return pl.col(columns[0]).hash() if len(columns) == 1 else pl.struct(columns).hash()
+
+
+def _of(rows: pl.DataFrame, columns: Sequence[str]) -> Hashes:
+    return rows.select(_hash(columns)).to_series().to_numpy()
+
+
+def _hashes(frame: pl.LazyFrame, columns: Sequence[str], compared: pl.Expr, seed: int) -> Hashes:
+    """One hash a row, in order. A row that is not compared gets one of its own, so that it meets no other."""
+    own = (pl.col(SOURCE_ROW) * 65_537 + seed).hash(seed=1)
+    hashed = frame.select(pl.when(compared).then(_hash(columns)).otherwise(own))
+    return hashed.collect(engine="streaming").to_series().to_numpy()
+
+
+def _found_in_kept(
+    kept: Mapping[str, pl.LazyFrame],
+    hashes: Sequence[Hashes],
+    again: pl.DataFrame | None,
+    columns: Sequence[str],
+    wanted: Sequence[str],
+    compared: pl.Expr,
+) -> list[pl.DataFrame]:
+    sought = np.concatenate(
+        [*hashes, *([] if again is None else [_of(again, columns)]), np.array([], np.uint64)]
+    )
+    if not kept or not sought.size:
+        return []
+    values = pl.Series(sought).implode()
+    return [
+        _named(rows, part)
+        for part, frame in kept.items()
+        if not (
+            rows := frame.filter(compared)
+            .filter(_hash(columns).is_in(values))
+            .select(wanted)
+            .collect(engine="streaming")
+        ).is_empty()
+    ]
+
+
+def _meeting(hashes: Sequence[Hashes]) -> Hashes:
+    """The hashes that occur more than once, sorted."""
+    partitions = sum(some.size for some in hashes) // HASHES_A_PARTITION + 1
+    twice = []
+    for partition in range(partitions):
+        ordered = np.concatenate(
+            [part[part % np.uint64(partitions) == partition] for some in hashes for part in _slices(some)]
+            or [np.array([], np.uint64)]
+        )
+        ordered.sort()
+        twice.append(ordered[1:][ordered[1:] == ordered[:-1]])
+    return np.unique(np.concatenate(twice))
+
+
+def _slices(hashes: Hashes) -> Iterator[Hashes]:
+    return (hashes[start : start + HASHES_A_PARTITION] for start in range(0, hashes.size, HASHES_A_PARTITION))
+
+
+def _rows_of(hashes: Hashes, sought: Hashes) -> np.ndarray:
+    """The rows, counted from 1, that have one of the sought hashes."""
+    if not sought.size:
+        return np.array([], np.int64)
+    sieve = np.zeros(SIEVE, bool)
+    sieve[sought % np.uint64(SIEVE)] = True
+    found, before = [], 0
+    for part in _slices(hashes):
+        near = np.flatnonzero(sieve[part % np.uint64(SIEVE)])
+        found.append(near[np.isin(part[near], sought)] + before + 1)
+        before += part.size
+    return np.concatenate(found)
