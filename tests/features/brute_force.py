@@ -6,28 +6,64 @@ are Python.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
-from math import fsum
+from math import fsum, sqrt
+from statistics import median
 from typing import Any
 
 import polars as pl
 
-from features.specs import Aggregate, Change, Events, Latest, Product, Ratio, Term
+from features.specs import (
+    Across,
+    Aggregate,
+    Alike,
+    Banded,
+    Change,
+    Colleagues,
+    Events,
+    Latest,
+    Peers,
+    Product,
+    Ratio,
+    Term,
+    Trend,
+)
 
 Row = dict[str, Any]
 
 
 class BruteForce:
-    """The value of any term for any person and date over accepted frames."""
+    """The value of any term for any person and date over accepted frames.
 
-    def __init__(self, frames: Mapping[str, pl.DataFrame]) -> None:
+    `cohort` tells who else there is at a date, for terms that compare people.
+    """
+
+    def __init__(
+        self, frames: Mapping[str, pl.DataFrame], cohort: Mapping[date, Sequence[str]] | None = None
+    ) -> None:
         self.frames = frames
+        self.cohort = cohort or {}
+        self._values: dict[tuple[int, str, date, int], Any] = {}
         self._events: dict[int, tuple[list[Row], pl.Schema]] = {}
         self._columns: dict[tuple[int, int], list[Any]] = {}
 
-    def value(self, term: Term, who: str, as_of: date, window: int) -> Any:
+    def value(self, term: Term | Across, who: str, as_of: date, window: int) -> Any:
+        place = (id(term), who, as_of, window)
+        if place not in self._values:
+            self._values[place] = self._computed(term, who, as_of, window)
+        return self._values[place]
+
+    def _computed(self, term: Term | Across, who: str, as_of: date, window: int) -> Any:
         match term:
+            case Trend():
+                return self._trend(term.of, who, as_of, window)
+            case Colleagues():
+                return self._colleagues(term, who, as_of, window)
+            case Peers():
+                return self._peers(term, who, as_of, window)
             case Aggregate():
                 return self._aggregate(term, who, as_of, window)
             case Latest():
@@ -54,11 +90,78 @@ class BruteForce:
                 both = self._aggregate(term.of, who, as_of, window + term.baseline_days)
                 return recent / window - (both - recent) / term.baseline_days
 
-    def _aggregate(self, aggregate: Aggregate, who: str, as_of: date, window: int) -> Any:
+    def _trend(self, aggregate: Aggregate, who: str, as_of: date, window: int) -> float:
+        """The slope of the daily amounts by the textbook, times the days."""
+        days = [as_of - timedelta(days=window - i) for i in range(window)]
+        counted = self._counted(aggregate, who, as_of, window)
+        amounts = [
+            fsum((1 if aggregate.value is None else value or 0) for row, value in counted if row["_occurred"].date() == day)
+            for day in days
+        ]  # fmt: skip
+        middle, mean = (window - 1) / 2, fsum(amounts) / window
+        slope = fsum((i - middle) * (v - mean) for i, v in enumerate(amounts)) / fsum(
+            (i - middle) ** 2 for i in range(window)
+        )
+        return slope * window
+
+    def _colleagues(self, term: Colleagues, who: str, as_of: date, window: int) -> float | None:
+        team = self.value(term.by, who, as_of, 0)
+        values = [
+            self.value(term.of, other, as_of, window)
+            for other in self.cohort[as_of]
+            if other != who and team is not None and self.value(term.by, other, as_of, 0) == team
+        ]
+        known = [value for value in values if value is not None]
+        return fsum(known) / len(known) if len(known) >= max(term.at_least, 1) else None
+
+    def _peers(self, term: Peers, who: str, as_of: date, window: int) -> float | None:
+        def exposed(person: str) -> bool:
+            exposure = self.value(term.exposure, person, as_of, window)
+            return exposure is not None and exposure >= term.exposure_at_least and exposure > 0
+
+        if not exposed(who):
+            return None
+        group = self._alike(term.among, who, as_of, [one for one in self.cohort[as_of] if exposed(one)])
+        amount = {one: max(self.value(term.of, one, as_of, window), 0) for one in group}
+        exposure = {one: self.value(term.exposure, one, as_of, window) for one in group}
+        if term.how == "share_higher":
+            rate = {one: amount[one] / exposure[one] for one in group}
+            others = [one for one in group if one != who]
+            more = sum((rate[one] > rate[who]) + (rate[one] == rate[who]) / 2 for one in others)
+            return more / len(others) if others else None
+        pooled = fsum(amount.values()) / fsum(exposure.values())
+        u = {
+            one: 2
+            * (sqrt(amount[one] / term.unit + 0.375) - sqrt(pooled * exposure[one] / term.unit + 0.375))
+            for one in group
+        }
+        middle = median(u.values())
+        return (u[who] - middle) / max(1.4826 * median(abs(x - middle) for x in u.values()), 1)
+
+    def _alike(self, among: Alike, who: str, as_of: date, people: Sequence[str]) -> list[str]:
+        for n in range(len(among.by), -1, -1):
+            mine = self._likeness(among, n, who, as_of)
+            found = [one for one in people if self._likeness(among, n, one, as_of) == mine]
+            if len(found) >= among.at_least:
+                return found
+        return list(people)
+
+    def _likeness(self, among: Alike, n: int, who: str, as_of: date) -> list[Any]:
+        said = []
+        for one in among.by[:n]:
+            value = self.value(
+                one.of if isinstance(one, Banded) else one, who, as_of, getattr(one, "window", 0)
+            )
+            if isinstance(one, Banded) and value is not None:
+                value = bisect_right(one.edges, value)
+            said.append(value)
+        return said
+
+    def _counted(self, aggregate: Aggregate, who: str, as_of: date, window: int) -> list[tuple[Row, Any]]:
         rows, hits = self.rows(aggregate.events), self._evaluated(aggregate.events, aggregate.where, True)
         values = self._evaluated(aggregate.events, aggregate.value, None)
         until = _midnight(as_of)
-        counted = [
+        return [
             (row, value)
             for row, hit, value in zip(rows, hits, values, strict=True)
             if hit
@@ -66,6 +169,15 @@ class BruteForce:
             and until - timedelta(days=window) <= row["_occurred"] < until
             and _stands(row, until)
         ]
+
+    def _aggregate(self, aggregate: Aggregate, who: str, as_of: date, window: int) -> Any:
+        counted = self._counted(aggregate, who, as_of, window)
+        named = Counter(value for _, value in counted if value is not None)
+        match aggregate.how:
+            case "distinct":
+                return len(named)
+            case "most_common":
+                return max(named.values(), default=0)
         numbers = [float(value) for _, value in counted if value is not None]
         match aggregate.how:
             case "count":

@@ -9,17 +9,24 @@ import polars as pl
 
 from features.definition import Baselines, Calendar, Cohort, ForceDefinition, Outcome, ReadKnown, Reveals
 from features.specs import (
+    Alike,
+    Banded,
     Catalogue,
     Change,
+    Colleagues,
     Events,
     Idea,
     Joined,
     Latest,
+    Peers,
     Product,
+    Trend,
     count,
     days_since_last,
+    distinct,
     largest,
     mean,
+    most_common,
     ratio,
     smallest,
     total,
@@ -94,6 +101,18 @@ UPHELD = Events(
 TEAM_OF_POST = Latest(events=POST, value=pl.col("team"), how="category")
 RANK = Latest(events=POST, value=pl.col("rank"), how="category")
 CLAIM_COUNT = count(CLAIM)
+TEAM_CLAIMS = Colleagues(of=CLAIM_COUNT, by=TEAM_OF_POST, at_least=1)
+SAME_WORK = Alike(
+    says="the same rank, in a team with about as many claims",
+    by=(RANK, Banded(of=TEAM_CLAIMS, edges=(1.0, 4.0), window=60)),
+    at_least=2,
+)
+
+
+def peers(how: str, of=CLAIM_COUNT, **more) -> Peers:  # type: ignore[no-untyped-def]  # Peers checks
+    return Peers(
+        **{"of": of, "exposure": count(TOUR), "exposure_at_least": 1, "among": SAME_WORK, "how": how, **more}
+    )
 
 
 def idea(name: str, of, windows: tuple[int, ...] = (), **more) -> Idea:  # type: ignore[no-untyped-def]  # Idea checks
@@ -119,6 +138,14 @@ IDEAS = (
     idea("days_in_service", Latest(events=POST, value=pl.col("joined_on"), how="days_since")),
     idea("team_posts", Latest(events=TEAM, value=pl.col("posts"), key="team", via=TEAM_OF_POST)),
     idea("spells", count(SPELL), (30,), research="sickness"),
+    idea("tours_claimed_for", distinct(CLAIM, "tour"), (30, 60)),
+    idea("claims_on_one_tour", most_common(CLAIM, "tour", pl.col("minutes") >= 30), (30, 60)),
+    idea("claims_rise", Trend(of=CLAIM_COUNT), (30, 60)),
+    idea("minutes_rise", Trend(of=total(CLAIM, "minutes")), (60,)),
+    idea("team_claims", TEAM_CLAIMS, (60,)),
+    idea("claims_beside_peers", peers("robust_z"), (30, 60)),
+    idea("peers_with_more", peers("share_higher"), (30, 60)),
+    idea("minutes_beside_peers", peers("robust_z", total(CLAIM, "minutes"), unit=60.0), (60,)),
 )  # fmt: skip
 
 
