@@ -1,7 +1,7 @@
 """From extracts to accepted rows: every table judged by its suite, every row accepted or set aside.
 
-Running it twice on the same extracts and suites changes nothing and reads nothing twice. What it writes
-appears as a whole or not at all.
+Running it twice on the same extracts and suites changes nothing and reads nothing twice; with a new part, only
+what the part changes is read. What it writes appears as a whole or not at all.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -19,10 +19,7 @@ import polars as pl
 from features.accepted import (
     MANIFEST,
     PERSON,
-    SUPERSEDED_AT,
     Accepted,
-    Part,
-    accepted_schema,
     known_dates,
     renamed,
     rows_file,
@@ -34,22 +31,39 @@ from features.contracts import (
     IDENTITY_MAP,
     Parameter,
     Suite,
-    apply,
     compile_suite,
     load_suite,
     parameter_of,
 )
 from features.definition import ForceDefinition
-from features.rules import Applied
-from features.sources import SOURCE_ROW, Extract, open_extracts, reading
+from features.errors import Mendable
+from features.judging import (
+    ACCEPTED,
+    LAYOUT,
+    LINK_KNOWN,
+    QUARANTINE,
+    RECORDS,
+    Before,
+    Ground,
+    Judged,
+    Reference,
+    Verdict,
+    as_text,
+    digest,
+    judge,
+    newest_in,
+)
+from features.locking import sole_writer
+from features.rules import checks, refusing
+from features.sources import Extract, SourcePart, open_extracts
 from features.tables import Table
 
-LAYOUT = 2  # raised when what is written changes, so that older accepted rows are not taken for current
 # A few bad rows are a large share of a small table and say nothing of it: two keys given twice are four. Every row
 # bad does, however few they are.
 FEW_BAD_ROWS = 10
+# A part of which more than half is bad was exported wrongly, however good the years around it are.
+MOST_OF_A_PART = 0.5
 INCOMING, OUTGOING = ".incoming", ".outgoing"
-ACCEPTED, QUARANTINE = "accepted", "quarantine"
 
 
 def ingest(
@@ -65,9 +79,11 @@ def ingest(
 ) -> tuple[Accepted, Account]:
     """The accepted rows of a force's extracts, and the account of every row read.
 
-    Writes `out/accepted/<table>.parquet` and `out/quarantine/<table>.parquet` (every column of the source
-    and `broken_rules`), replacing what was there. The same extracts, suites and declarations give the
-    stored rows and account again without reading a table.
+    Writes `out/accepted/<table>.parquet` and `out/quarantine/<table>.parquet` (every column of the source,
+    `broken_rules` and `source_part`), of a table in parts a folder with a file a part, replacing what was
+    there. The same extracts, suites and declarations give the stored rows and account again without reading
+    a table; a part of which nothing changed that its rows follow from is kept. An ingestion that was killed
+    goes on from the parts that it had finished.
 
     Args:
         data: a directory of extracts or a database URL.
@@ -80,23 +96,33 @@ def ingest(
 
     Raises:
         DataRefused: a table cannot be used; nothing is written. `TablesRefused` where rows were examined.
-        WrongUsage: a suite is missing or cannot be used.
+        WrongUsage: a suite is missing or cannot be used, or another process is ingesting into the folder.
     """
     names = None if only is None else _with_those_referred_to(force, only)
     extracts = open_extracts(force, data, only=names)
     loaded = {name: load_suite(suites / f"{name}.json") for name in extracts}
     inputs = _digest(force, extracts, loaded, strict=strict)
-    _finish_interrupted(out)
-    stored = stored_manifest(out / ACCEPTED)
-    if stored is not None and stored["inputs"] == inputs:
-        account = Account.from_dict(stored["account"])
-    else:
-        account = _ingest_anew(force, extracts, loaded, out, inputs, strict=strict, progress=progress)
+    account = _stored(out, inputs)
+    if account is None:
+        with sole_writer(out):
+            _finish_interrupted(out)
+            account = _stored(out, inputs)
+            if account is None:
+                ingestion = _Ingestion(force, extracts, loaded, out, strict, progress)
+                account = _ingest_anew(ingestion, inputs)
     if docs is not None:
         from features.datadocs import write_data_docs
 
         write_data_docs(force, account, docs)
     return Accepted.open(force, out / ACCEPTED), account
+
+
+def _stored(out: Path, inputs: str) -> Account | None:
+    """The account of an ingestion of the same inputs; None where the last was of others."""
+    stored = stored_manifest(out / ACCEPTED)
+    if stored is None or stored["inputs"] != inputs:
+        return None
+    return Account.from_dict(stored["account"])
 
 
 def _with_those_referred_to(force: ForceDefinition, only: Sequence[str]) -> list[str]:
@@ -133,171 +159,280 @@ def _digest(
     force: ForceDefinition, extracts: Mapping[str, Extract], suites: Mapping[str, Suite], *, strict: bool
 ) -> str:
     """A hash of all that the accepted rows and their account follow from."""
-    inputs = {
-        "layout": LAYOUT,
-        "force": force.name,
-        "declarations": repr(force.tables),
-        "extracts": {name: [extract.origin, extract.fingerprint] for name, extract in extracts.items()},
-        "suites": dict(suites),
-        "strict": strict,
+    sources = {
+        name: [(part.name, part.origin, part.fingerprint) for part in extract.parts]
+        for name, extract in extracts.items()
     }
-    return hashlib.blake2b(json.dumps(inputs, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return digest(LAYOUT, force.name, repr(force.tables), sources, dict(suites), strict)
 
 
 # --- one ingestion ----------------------------------------------------------------------------------
 
 
-def _ingest_anew(
-    force: ForceDefinition,
-    extracts: Mapping[str, Extract],
-    suites: Mapping[str, Suite],
-    out: Path,
-    inputs: str,
-    *,
-    strict: bool,
-    progress: Callable[[str], None] | None,
-) -> Account:
-    incoming = out / INCOMING
+@dataclass(frozen=True, eq=False)
+class _Ingestion:
+    """What one ingestion was asked to do, and what stood in its folder before."""
+
+    force: ForceDefinition
+    extracts: Mapping[str, Extract]
+    suites: Mapping[str, Suite]
+    out: Path
+    strict: bool
+    progress: Callable[[str], None] | None
+    before: Mapping[str, Before] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "before", _before(self.force, self.out))
+
+    @property
+    def incoming(self) -> Path:
+        return self.out / INCOMING
+
+
+def _before(force: ForceDefinition, out: Path) -> dict[str, Before]:
+    """What the last ingestion into a folder found of each table; nothing where it wrote in another way."""
+    stored = stored_manifest(out / ACCEPTED)
+    if stored is None or stored["layout"] != LAYOUT or stored["force"] != force.name:
+        return {}
+    account = Account.from_dict(stored["account"])
+    return {
+        name: Before(
+            folder=out,
+            parts={part["name"]: Judged.from_dict(part) for part in parts},
+            checks={check.rule: check for check in account[name].checks},
+        )
+        for name, parts in stored["parts"].items()
+        if name in force.tables_by_name
+    }
+
+
+def _ingest_anew(ingestion: _Ingestion, inputs: str) -> Account:
+    incoming = ingestion.incoming
     try:
-        account = _judge_all(force, extracts, suites, incoming, strict=strict, progress=progress)
+        account, judged = _judge_all(ingestion)
         if account.refused:
             raise TablesRefused(account)
-        _write_manifest(force, extracts, incoming / ACCEPTED, inputs, account)
-        _replace(out)
-    finally:
+    except Mendable:
+        # Whatever else may end it, the parts that are finished are there for the next to go on from.
         shutil.rmtree(incoming, ignore_errors=True)
-        if out.is_dir() and not any(out.iterdir()):
-            out.rmdir()
+        raise
+    _write_manifest(ingestion, inputs, account, judged)
+    _leave_only(ingestion, judged)
+    _replace(ingestion.out)
     return account
 
 
-def _judge_all(
-    force: ForceDefinition,
-    extracts: Mapping[str, Extract],
-    suites: Mapping[str, Suite],
-    incoming: Path,
-    *,
-    strict: bool,
-    progress: Callable[[str], None] | None,
-) -> Account:
-    referred_to = {column.refers_to for extract in extracts.values() for column in extract.table.columns}
+def _judge_all(ingestion: _Ingestion) -> tuple[Account, dict[str, tuple[Judged, ...]]]:
+    force, newest = ingestion.force, _newest(ingestion)
+    reached = _reached(newest)
     parameters: dict[str, Parameter] = {}
-    newest = _newest(extracts)
-    accounts = []
-    for extract in _in_order(force, extracts):
-        table, origin = extract.table, extract.origin
-        fresh = _fresh_from(table, newest)
-        with reading(table.name, origin):
-            account = _judge(force, extract, suites[table.name], parameters | fresh, incoming, strict=strict)
+    accounts, judged = [], {}
+    for extract in _in_order(force, ingestion.extracts):
+        table = extract.table
+        filled = compile_suite(ingestion.suites[table.name], parameters | _fresh_from(table, reached))
+        ground = Ground(
+            table=table,
+            rules=filled,
+            references=tuple(_references(ingestion, table, judged)),
+            links=_links(force, ingestion.incoming, judged) if table.person_number else None,
+            newest=newest.get(table.name, {}),
+        )
+        verdict = judge(extract, ground, ingestion.before.get(table.name), ingestion.incoming)
+        judged[table.name] = verdict.parts
+        account = _account_of(extract, verdict, strict=ingestion.strict)
         accounts.append(account)
-        if progress is not None:
-            progress(
-                f"{table.name}: {account.read:,} rows read, {account.accepted:,} accepted, "
-                f"{account.quarantined:,} quarantined"
-            )
-        filled = {name for name in referred_to if name and name.partition(".")[0] == table.name}
-        if account.refused and (filled or table.name == force.identity_map):
+        if ingestion.progress is not None:
+            ingestion.progress(_line(account, verdict))
+        if account.refused and _is_referred_to(ingestion, table):
             # Whatever refers to a table that cannot be used would be refused for that alone.
             break
-        for name in filled:
-            parameters[parameter_of(name)] = _values(table, name.partition(".")[2], incoming)
+        for name in _referred_to(ingestion, table):
+            parameters[parameter_of(name)] = _values(
+                table, name.partition(".")[2], ingestion.incoming, judged
+            )
         if table.name == force.identity_map:
-            parameters[IDENTITY_MAP] = _values(table, table.key[0], incoming)
+            parameters[IDENTITY_MAP] = _values(table, table.key[0], ingestion.incoming, judged)
     declared = {name: place for place, name in enumerate(force.tables_by_name)}
-    return Account(tuple(sorted(accounts, key=lambda account: declared[account.table])))
+    return Account(tuple(sorted(accounts, key=lambda account: declared[account.table]))), judged
 
 
-def _newest(extracts: Mapping[str, Extract]) -> datetime | None:
+def _line(account: TableAccount, verdict: Verdict) -> str:
+    counts = (
+        f"{account.table}: {account.read:,} rows read, {account.accepted:,} accepted, "
+        f"{account.quarantined:,} quarantined"
+    )
+    return f"{counts} ({'; '.join(account.anew)})" if account.anew else counts
+
+
+# --- what a table is judged by ----------------------------------------------------------------------
+
+
+def _newest(ingestion: _Ingestion) -> dict[str, dict[str, datetime | None]]:
+    """The latest `known_at` of each part of the tables that gain rows daily."""
+    return {
+        name: {part.name: _newest_of(ingestion, extract.table, part) for part in extract.parts}
+        for name, extract in ingestion.extracts.items()
+        if extract.table.stale_after_days is not None and extract.table.known_at is not None
+    }
+
+
+def _newest_of(ingestion: _Ingestion, table: Table, part: SourcePart) -> datetime | None:
+    before = ingestion.before.get(table.name)
+    known = before.parts.get(part.name) if before is not None else None
+    if known is not None and known.newest is not None and known.follows["source"] == part.fingerprint:
+        return known.newest
+    return newest_in(table, part)
+
+
+def _reached(newest: Mapping[str, Mapping[str, datetime | None]]) -> datetime | None:
     """The instant the extracts reach: the median of the latest `known_at` of tables that gain rows daily.
 
     Not the latest of all, because one mistyped year would make every other table stale.
     """
-    latest = []
-    for extract in extracts.values():
-        if extract.table.stale_after_days is not None and extract.table.known_at is not None:
-            with reading(extract.table.name, extract.origin):
-                newest = extract.frame.select(pl.col(extract.table.known_at).max()).collect(
-                    engine="streaming"
-                )
-            latest.append(newest.item())
-    reached = sorted(instant for instant in latest if instant is not None)
+    latest = [[instant for instant in parts.values() if instant is not None] for parts in newest.values()]
+    reached = sorted(max(instants) for instants in latest if instants)
     return reached[len(reached) // 2] if reached else None
 
 
-def _fresh_from(table: Table, newest: datetime | None) -> dict[str, Parameter]:
+def _fresh_from(table: Table, reached: datetime | None) -> dict[str, Parameter]:
     if table.stale_after_days is None:
         return {}
-    return {FRESH_FROM: newest - timedelta(days=table.stale_after_days) if newest else datetime.min}
+    return {FRESH_FROM: reached - timedelta(days=table.stale_after_days) if reached else datetime.min}
 
 
-def _values(table: Table, column: str, incoming: Path) -> pl.Series:
-    accepted = pl.scan_parquet(rows_file(incoming / ACCEPTED, table, table.name))
-    return accepted.select(pl.col(renamed(table, column)).drop_nulls().unique()).collect().to_series()
+def _referred_to(ingestion: _Ingestion, table: Table) -> set[str]:
+    """The columns of a table that other tables refer to, as `table.column`."""
+    named = {column.refers_to for extract in ingestion.extracts.values() for column in extract.table.columns}
+    return {name for name in named if name and name.partition(".")[0] == table.name}
 
 
-def _judge(
-    force: ForceDefinition,
-    extract: Extract,
-    suite: Suite,
-    parameters: Mapping[str, Parameter],
-    incoming: Path,
-    *,
-    strict: bool,
-) -> TableAccount:
-    """Writes a table's accepted and quarantined rows under `incoming`; returns its account."""
-    table = extract.table
-    applied = apply(compile_suite(suite, parameters), extract.frame, not_read=extract.not_read)
-    aside, good = (rows_file(incoming / folder, table, table.name) for folder in (QUARANTINE, ACCEPTED))
-    _sink(applied.quarantined, aside)
-    quarantined = _rows_in(aside)
-    checks = tuple(
-        _without_values(check) if table.enclave else check for check in applied.checks(pl.scan_parquet(aside))
+def _is_referred_to(ingestion: _Ingestion, table: Table) -> bool:
+    return bool(_referred_to(ingestion, table)) or table.name == ingestion.force.identity_map
+
+
+def _scan(table: Table, folder: Path, parts: Sequence[Judged]) -> pl.LazyFrame:
+    files = [rows_file(folder / ACCEPTED, table, judged.part.name) for judged in parts]
+    return pl.scan_parquet(files)
+
+
+def _values(table: Table, column: str, folder: Path, judged: Mapping[str, Sequence[Judged]]) -> pl.Series:
+    accepted = _scan(table, folder, judged[table.name])
+    return accepted.select(pl.col(renamed(table, column)).drop_nulls().unique().sort()).collect().to_series()
+
+
+def _links(force: ForceDefinition, folder: Path, judged: Mapping[str, Sequence[Judged]]) -> pl.LazyFrame:
+    """The person behind each number of the other systems, and when that was known."""
+    assert force.identity_map is not None
+    table = force.tables_by_name[force.identity_map]
+    known = {LINK_KNOWN: pl.col(table.known_at)} if table.known_at else {}
+    return _scan(table, folder, judged[table.name]).select(pl.col(table.key[0]), PERSON, **known)
+
+
+def _references(
+    ingestion: _Ingestion, table: Table, judged: Mapping[str, Sequence[Judged]]
+) -> Iterator[Reference]:
+    """The values that a table's columns may hold, and what became of them since the last ingestion."""
+    force = ingestion.force
+    for column in table.columns:
+        other, _, named = (column.refers_to or "").partition(".")
+        if other in judged:
+            held = force.tables_by_name[other]
+
+            def values(
+                folder: Path, parts: Mapping[str, Sequence[Judged]], held: Table = held, named: str = named
+            ) -> pl.DataFrame:
+                return _values(held, named, folder, parts).to_frame("value")
+
+            yield _reference(ingestion, column.name, held, judged, values)
+    if table.person_number and table.person is not None and force.identity_map is not None:
+
+        def links(folder: Path, parts: Mapping[str, Sequence[Judged]]) -> pl.DataFrame:
+            found = _links(force, folder, parts).collect()
+            return found.rename({found.columns[0]: "value"}).sort(pl.all())
+
+        yield _reference(ingestion, table.person, force.tables_by_name[force.identity_map], judged, links)
+
+
+def _reference(
+    ingestion: _Ingestion,
+    column: str,
+    to: Table,
+    judged: Mapping[str, Sequence[Judged]],
+    values: Callable[[Path, Mapping[str, Sequence[Judged]]], pl.DataFrame],
+) -> Reference:
+    """How the values of a referred table (a column `value`, and what they mean) differ from those before."""
+    now = values(ingestion.incoming, judged)
+    before = ingestion.before.get(to.name)
+    then = now.clear() if before is None else values(ingestion.out, {to.name: list(before.parts.values())})
+    went = then.join(now, on=now.columns, how="anti", nulls_equal=True)["value"]
+    return Reference(
+        column=column,
+        to=to.name,
+        came=now.join(then, on=now.columns, how="anti", nulls_equal=True)["value"],
+        went=went,
+        digest=digest(hashlib.blake2b(now.write_csv().encode(), digest_size=16).hexdigest()),
     )
-    _sink(_translated(force, table, applied.accepted, incoming), good)
-    read = extract.frame.select(pl.len()).collect(engine="streaming").item()
+
+
+# --- the account of a table -------------------------------------------------------------------------
+
+
+def _account_of(extract: Extract, verdict: Verdict, *, strict: bool) -> TableAccount:
+    table, parts = extract.table, verdict.parts
+    told = checks(
+        verdict.rules,
+        verdict.schemas,
+        extract.not_read,
+        [judged.tally for judged in parts],
+        verdict.whole,
+    )
+    first = {check.rule: seen for check in told if (seen := _first_broken(extract, verdict, check.rule))}
+    refusals = _refusals(extract, verdict, told, first, strict=strict)
     return TableAccount(
         table=table.name,
         origin=extract.origin,
-        read=read,
-        accepted=_rows_in(good),
-        quarantined=quarantined,
-        not_joined=sum(check.unexpected or 0 for check in checks if _is_join(check)),
-        broken={check.rule: check.unexpected for check in checks if check.unexpected},
-        refused=tuple(
-            str(refusal) for refusal in _refusals(extract, applied, checks, read, quarantined, strict=strict)
-        ),
+        read=sum(judged.part.read for judged in parts),
+        accepted=sum(judged.part.rows for judged in parts),
+        quarantined=sum(judged.quarantined for judged in parts),
+        not_joined=sum(check.unexpected or 0 for check in told if _is_join(check)),
+        broken={check.rule: check.unexpected for check in told if check.unexpected},
+        refused=tuple(str(refusal) for refusal in refusals),
         not_read=extract.not_read,
-        examples=tuple(_example(extract, check) for check in checks if check.examples),
-        checks=checks,
+        examples=tuple(_example(check, first[check.rule]) for check in told if check.rule in first),
+        checks=told,
         enclave=table.enclave,
+        anew=verdict.anew,
     )
-
-
-def _sink(frame: pl.LazyFrame, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    frame.sink_parquet(path, compression="zstd", compression_level=1)
-
-
-def _rows_in(path: Path) -> int:
-    return pl.scan_parquet(path).select(pl.len()).collect().item()
 
 
 def _is_join(check: Check) -> bool:
     return check.expectation["kwargs"].get("value_set") == {"$PARAMETER": IDENTITY_MAP}
 
 
-def _without_values(check: Check) -> Check:
-    return replace(check, examples=tuple((row, "withheld (enclave)") for row, _ in check.examples))
+@dataclass(frozen=True)
+class _Seen:
+    """The first row that broke a rule: its file, its number there, its value as text."""
+
+    file: str
+    row: int
+    value: str
 
 
-def _example(extract: Extract, check: Check) -> Example:
-    row, value = check.examples[0]
+def _first_broken(extract: Extract, verdict: Verdict, rule: str, *, only: str | None = None) -> _Seen | None:
+    for part, judged in zip(extract.parts, verdict.parts, strict=True):
+        examples = judged.tally.examples.get(rule)
+        if examples and only in (None, part.name):
+            return _Seen(part.origin, *examples[0])
+    return None
+
+
+def _example(check: Check, seen: _Seen) -> Example:
     return Example(
-        file=extract.origin,
-        row=row,
+        file=seen.file,
+        row=seen.row,
         column=_columns(check),
         rule=check.rule,
-        value=value,
+        value=seen.value,
         expected=check.expectation.get("notes", ""),
     )
 
@@ -308,96 +443,88 @@ def _columns(check: Check) -> str:
     return ", ".join([*named, *kwargs.get("column_list", ())])
 
 
-# --- accepted rows ----------------------------------------------------------------------------------
-
-
-def _translated(force: ForceDefinition, table: Table, rows: pl.LazyFrame, incoming: Path) -> pl.LazyFrame:
-    """Rows as `Accepted.scan` gives them: persons by their key, versions with when they were superseded."""
-    columns = [*table.by_name, SOURCE_ROW]
-    dated = _with_superseded(table, rows.select(columns)) if table.correctable else rows.select(columns)
-    if table.person_number:
-        dated = _joined(force, table, dated, incoming)
-    elif table.person is not None:
-        dated = dated.rename({table.person: PERSON})
-    return dated.select(list(accepted_schema(table)))
-
-
-def _with_superseded(table: Table, rows: pl.LazyFrame) -> pl.LazyFrame:
-    assert table.known_at is not None
-    # Few rows have versions; only those are held and sorted.
-
-    versions = rows.filter(pl.struct(table.key).is_duplicated())
-    superseded = (
-        versions.select(SOURCE_ROW, *table.key, table.known_at)
-        .sort(*table.key, table.known_at)
-        .select(
-            SOURCE_ROW,
-            pl.col(table.known_at).shift(-1).over(table.key).cast(pl.Datetime("us")).alias(SUPERSEDED_AT),
-        )
-        .drop_nulls(SUPERSEDED_AT)
-    )
-    return rows.join(superseded, on=SOURCE_ROW, how="left", maintain_order="left")
-
-
-def _joined(force: ForceDefinition, table: Table, rows: pl.LazyFrame, incoming: Path) -> pl.LazyFrame:
-    assert force.identity_map is not None
-    assert table.person is not None
-    links_table = force.tables_by_name[force.identity_map]
-    links = pl.scan_parquet(rows_file(incoming / ACCEPTED, links_table, links_table.name))
-    known = {"link known": pl.col(links_table.known_at)} if links_table.known_at else {}
-    number = pl.col(links_table.key[0]).alias(table.person)
-    joined = rows.join(
-        links.select(number, PERSON, **known), on=table.person, how="left", maintain_order="left"
-    )
-    if table.known_at is None or not known:
-        return joined
-    # That a row is about this person is known once both the row and the link are.
-    return joined.with_columns(pl.max_horizontal(table.known_at, "link known").alias(table.known_at))
-
-
 # --- refusals ---------------------------------------------------------------------------------------
 
 
 def _refusals(
-    extract: Extract, applied: Applied, checks: Sequence[Check], read: int, quarantined: int, *, strict: bool
+    extract: Extract,
+    verdict: Verdict,
+    told: Sequence[Check],
+    first: Mapping[str, _Seen],
+    *,
+    strict: bool,
 ) -> list[Refusal]:
-    if failed := [check for check in checks if check.rule in applied.refusing and not check.success]:
-        return [_failed(extract, failed[0])]  # what comes after may follow from it
+    severe = refusing(verdict.rules, *verdict.schemas)
+    if failed := [check for check in told if check.rule in severe and not check.success]:
+        # What comes after may follow from it.
+        return [_failed(extract, failed[0], first.get(failed[0].rule))]
+    read, quarantined = (
+        sum(judged.part.read for judged in verdict.parts),
+        sum(judged.quarantined for judged in verdict.parts),
+    )
     allowed = 0.0 if strict else extract.table.max_bad_share
     few = 0 if strict else FEW_BAD_ROWS
-    if quarantined > max(allowed * read, few) or 0 < quarantined == read:
-        return [_too_many(extract, checks, read, quarantined, allowed)]
-    return []
+    if _is_too_many(quarantined, read, allowed, few):
+        worst = max((check for check in told if check.rule in first), key=lambda check: check.unexpected or 0)
+        share = f"{quarantined:,} of {read:,} rows ({quarantined / read:.1%}) are bad, {allowed:.0%} may be"
+        return [_too_many(extract, worst, first[worst.rule], worst.unexpected or 0, share)]
+    return [
+        refusal
+        for part, judged in zip(extract.parts, verdict.parts, strict=True)
+        if (refusal := _part_refused(extract, verdict, told, part, judged)) is not None
+    ][:1]
 
 
-def _failed(extract: Extract, check: Check) -> Refusal:
-    row, value = check.examples[0] if check.examples else (None, None)
-    found = f"{value} (rows that break it: {check.unexpected:,})" if value else str(check.observed)
+def _is_too_many(quarantined: int, read: int, allowed: float, few: int) -> bool:
+    return quarantined > max(allowed * read, few) or 0 < quarantined == read
+
+
+def _part_refused(
+    extract: Extract, verdict: Verdict, told: Sequence[Check], part: SourcePart, judged: Judged
+) -> Refusal | None:
+    """Why one part cannot be used though the table as a whole could be."""
+    table, read, quarantined = extract.table, judged.part.read, judged.quarantined
+    if read == 0 and table.stale_after_days is not None:
+        return Refusal(
+            table=table.name,
+            file=part.origin,
+            expected=f"rows, which {table.name} gains every day",
+            found="a part without a row",
+            remedy=f"export the part again from {table.source_system}, or remove it",
+        )
+    if not _is_too_many(quarantined, read, MOST_OF_A_PART, FEW_BAD_ROWS):
+        return None
+    name, broken = max(judged.tally.broken.items(), key=lambda item: item[1])
+    worst = next(check for check in told if check.rule == name)
+    seen = _first_broken(extract, verdict, name, only=part.name)
+    assert seen is not None
+    share = f"{quarantined:,} of {read:,} rows of this part are bad, {MOST_OF_A_PART:.0%} may be"
+    return _too_many(extract, worst, seen, broken, share)
+
+
+def _failed(extract: Extract, check: Check, seen: _Seen | None) -> Refusal:
+    found = f"{seen.value} (rows that break it: {check.unexpected:,})" if seen else str(check.observed)
     return Refusal(
         table=extract.table.name,
-        file=extract.origin,
+        file=seen.file if seen else extract.origin,
         column=_columns(check) or None,
-        row=row,
+        row=seen.row if seen else None,
         expected=check.expectation.get("notes") or check.rule,
         found=found,
         remedy=f"export {extract.table.name} again from {extract.table.source_system}",
     )
 
 
-def _too_many(
-    extract: Extract, checks: Sequence[Check], read: int, quarantined: int, allowed: float
-) -> Refusal:
-    worst = max((check for check in checks if check.examples), key=lambda check: check.unexpected or 0)
-    row, value = worst.examples[0]
-    share = f"{quarantined:,} of {read:,} rows ({quarantined / read:.1%}) are bad, {allowed:.0%} may be"
+def _too_many(extract: Extract, worst: Check, seen: _Seen, broken: int, share: str) -> Refusal:
+    table = extract.table
     return Refusal(
-        table=extract.table.name,
-        file=extract.origin,
+        table=table.name,
+        file=seen.file,
         column=_columns(worst),
-        row=row,
+        row=seen.row,
         expected=worst.expectation.get("notes") or worst.rule,
-        found=f"{value} (rows that break {worst.rule}: {worst.unexpected:,}); {share}",
-        remedy=f"mend {_columns(worst)} in {extract.table.source_system} and export {extract.table.name} again",
+        found=f"{seen.value} (rows that break {worst.rule}: {broken:,}); {share}",
+        remedy=f"mend {_columns(worst)} in {table.source_system} and export {table.name} again",
     )
 
 
@@ -405,38 +532,36 @@ def _too_many(
 
 
 def _write_manifest(
-    force: ForceDefinition, extracts: Mapping[str, Extract], directory: Path, inputs: str, account: Account
+    ingestion: _Ingestion, inputs: str, account: Account, judged: Mapping[str, Sequence[Judged]]
 ) -> None:
-    parts = {name: [_part(extract, directory, account[name].read)] for name, extract in extracts.items()}
-    first, last = known_dates(force, parts)
+    parts = {name: [each.part for each in listed] for name, listed in judged.items()}
+    first, last = known_dates(ingestion.force, parts)
     manifest = {
-        "force": force.name,
+        "layout": LAYOUT,
+        "force": ingestion.force.name,
         "inputs": inputs,
-        "parts": {name: [asdict(part) for part in listed] for name, listed in parts.items()},
+        "parts": {name: [each.to_dict() for each in listed] for name, listed in judged.items()},
         "first_date": first.isoformat() if first else None,
         "last_date": last.isoformat() if last else None,
         "account": account.to_dict(),
     }
-    (directory / MANIFEST).write_text(json.dumps(manifest, indent=1, default=_as_text), "utf-8")
+    path = ingestion.incoming / ACCEPTED / MANIFEST
+    path.write_text(json.dumps(manifest, indent=1, default=as_text), "utf-8")
 
 
-def _as_text(value: object) -> str:
-    return value.isoformat() if isinstance(value, date) else str(value)
-
-
-def _part(extract: Extract, directory: Path, read: int) -> Part:
-    table = extract.table
-    rows = pl.scan_parquet(rows_file(directory, table, table.name))
-    known = (
-        pl.col(table.known_at).cast(pl.Datetime("us")) if table.known_at else pl.lit(None, pl.Datetime("us"))
-    )
-    held = [SOURCE_ROW, *([PERSON] if table.person else []), *([table.known_at] if table.known_at else [])]
-    told = rows.select(
-        rows=pl.len(), first=known.min(), last=known.max(), held=pl.struct(held).hash().sum()
-    ).collect(engine="streaming").row(0, named=True)  # fmt: skip
-    follows = [extract.fingerprint, repr(table.columns), told["held"]]
-    fingerprint = hashlib.blake2b(json.dumps(follows).encode(), digest_size=16).hexdigest()
-    return Part(table.name, fingerprint, told["rows"], read, told["first"], told["last"])
+def _leave_only(ingestion: _Ingestion, judged: Mapping[str, Sequence[Judged]]) -> None:
+    """Removes what an interrupted ingestion of other extracts left among the incoming rows."""
+    shutil.rmtree(ingestion.incoming / RECORDS, ignore_errors=True)
+    for kind in (ACCEPTED, QUARANTINE):
+        folder = ingestion.incoming / kind
+        meant = {folder / MANIFEST} | {
+            rows_file(folder, ingestion.force.tables_by_name[name], each.part.name)
+            for name, listed in judged.items()
+            for each in listed
+        }
+        for path in folder.rglob("*"):
+            if path.is_file() and path not in meant:
+                path.unlink()
 
 
 def _replace(out: Path) -> None:
@@ -449,10 +574,14 @@ def _replace(out: Path) -> None:
     for folder in (QUARANTINE, ACCEPTED):
         (out / INCOMING / folder).rename(out / folder)
     shutil.rmtree(outgoing)
+    shutil.rmtree(out / INCOMING)
 
 
 def _finish_interrupted(out: Path) -> None:
-    """Clears what a killed ingestion left, back to what stood there before it."""
+    """Brings a folder in which an ingestion was killed while it replaced the rows back to what stood there before.
+
+    Parts that a killed ingestion had finished stay where they are, for the next to go on from.
+    """
     outgoing = out / OUTGOING
     if outgoing.is_dir():
         if not (out / ACCEPTED / MANIFEST).is_file():
@@ -461,4 +590,3 @@ def _finish_interrupted(out: Path) -> None:
                     shutil.rmtree(out / folder, ignore_errors=True)
                     (outgoing / folder).rename(out / folder)
         shutil.rmtree(outgoing)
-    shutil.rmtree(out / INCOMING, ignore_errors=True)

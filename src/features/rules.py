@@ -6,9 +6,10 @@ that break it. Tables are streamed: at no time are more than a few numbers a row
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import UnionType
 from typing import Any, Literal
@@ -389,7 +390,11 @@ class Applied:
             broken={rule: rows for rule, rows, _ in sorted(told.iter_rows())},
             largest={rule.name: sizes[f"largest {i}"] for i, rule in enumerate(largest)},
             examples=_examples(self.rules, first, aside)
-            | {name: list(examples) for name, (_, unexpected, examples) in foreign.items() if unexpected},
+            | {
+                name: [(int(row), value) for row, value in rows]
+                for name, (_, broken, rows) in foreign.items()
+                if broken
+            },
         )
 
     def checks(self, quarantined: pl.DataFrame | pl.LazyFrame) -> tuple[Check, ...]:
@@ -438,17 +443,17 @@ def checks(
         whole: outcomes that only the whole table could tell, by rule.
     """
     columns = {*not_read, *(name for schema in schemas for name in schema)}
-    return tuple(
-        whole.get(rule.name)
-        or (
-            _table_check(rule, columns, tallies)
-            if rule.shape == "table"
-            else _type_check(rule, schemas[0])
-            if all(is_about_the_stored_type(rule, schema) for schema in schemas)
-            else _row_check(rule, tallies)
-        )
-        for rule in rules
-    )
+
+    def check(rule: Rule) -> Check:
+        if rule.name in whole:
+            return replace(whole[rule.name], examples=_examples_over(rule, tallies))
+        if rule.shape == "table":
+            return _table_check(rule, columns, tallies)
+        if all(is_about_the_stored_type(rule, schema) for schema in schemas):
+            return _type_check(rule, schemas[0])
+        return _row_check(rule, tallies)
+
+    return tuple(check(rule) for rule in rules)
 
 
 def _type_check(rule: Rule, schema: pl.Schema) -> Check:
@@ -461,20 +466,24 @@ def _row_check(rule: Rule, tallies: Sequence[Tally]) -> Check:
     # A part with types tells nothing of a rule that asks for one; it holds there for every row.
     applies = sum(tally.applies.get(rule.name, tally.rows) for tally in tallies)
     broken = sum(tally.broken.get(rule.name, 0) for tally in tallies)
-    several = len(tallies) > 1
-    examples = [
-        (f"{tally.part} row {row}" if several else row, value)
-        for tally in tallies
-        for row, value in tally.examples.get(rule.name, ())
-    ]
     return rule.check(
         # As Great Expectations has it: where the rule applies to no row, it holds.
         applies == 0 or (applies - broken) / applies >= rule.mostly,
         elements=elements,
         missing=elements - applies,
         unexpected=broken,
-        examples=tuple(examples[:EXAMPLES]),
+        examples=_examples_over(rule, tallies),
     )
+
+
+def _examples_over(rule: Rule, tallies: Sequence[Tally]) -> tuple[tuple[int | str, str], ...]:
+    several = len(tallies) > 1
+    examples = (
+        (f"{tally.part} row {row}" if several else row, value)
+        for tally in tallies
+        for row, value in tally.examples.get(rule.name, ())
+    )
+    return tuple(itertools.islice(examples, EXAMPLES))
 
 
 def _table_check(rule: Rule, columns: Set[str], tallies: Sequence[Tally]) -> Check:

@@ -1,5 +1,7 @@
 """Opening extracts: Parquet, CSV or a database, brought to the declared columns and types.
 
+A table is one file, or a folder of files, its parts, as monthly exports come; in a database it is one part.
+
 What is wrong with a table as a whole (missing, unreadable, a column missing or of another type, a column
 that must not be ingested) is refused here. What is wrong with a row is left to the contracts: a text of a
 CSV file that cannot be read as its declared type becomes null, and the text stays beside it in a column
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 SOURCE_ROW = "source_row"
+ENDINGS = (".parquet", ".csv")
 ENCLAVE = "enclave"
 ROWS_A_FETCH = 200_000
 
@@ -43,11 +46,11 @@ KIND_IN_WORDS: Mapping[Kind, str] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Extract:
-    """One source table, opened and not yet read.
+class SourcePart:
+    """One file of a source table (or the whole of it), opened and not yet read.
 
     Attributes:
-        table: its declaration.
+        name: the file's name without its ending; the table's where there is but one file.
         origin: the file, or the database table, as shown to the user.
         frame: the declared columns in their declared types and `source_row` (1-based, a header line not
             counted); from text sources also the `as_written` columns.
@@ -55,11 +58,39 @@ class Extract:
         not_read: columns of the source that are not declared.
     """
 
-    table: Table
+    name: str
     origin: str
     frame: pl.LazyFrame
     fingerprint: str
     not_read: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Extract:
+    """One source table, opened and not yet read.
+
+    Attributes:
+        table: its declaration.
+        origin: the file or folder, or the database table, as shown to the user.
+        parts: in order of their names, at least one.
+    """
+
+    table: Table
+    origin: str
+    parts: tuple[SourcePart, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the content of all parts."""
+        if len(self.parts) == 1:
+            return self.parts[0].fingerprint
+        named = "".join(f"{part.name}\0{part.fingerprint}\0" for part in self.parts)
+        return hashlib.blake2b(named.encode()).hexdigest()[:32]
+
+    @property
+    def not_read(self) -> tuple[str, ...]:
+        """Columns of any part that are not declared."""
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.not_read))
 
 
 def as_written(column: str) -> str:
@@ -73,8 +104,8 @@ def open_extracts(
     """The extracts of a force by table name; a table that may be absent, and is, is left out.
 
     Args:
-        data: a directory with `<table>.parquet` or `<table>.csv` (enclave tables in its folder
-            `enclave`), or a SQLAlchemy URL of a database with these tables.
+        data: a directory with `<table>.parquet`, `<table>.csv` or a folder `<table>` of such files
+            (enclave tables in its folder `enclave`), or a SQLAlchemy URL of a database with these tables.
         only: table names; all of the force's where None.
 
     Raises:
@@ -145,18 +176,51 @@ def _directory(tables: Sequence[Table], data: str | Path) -> Iterator[tuple[Tabl
 
 def _from_directory(table: Table, directory: Path) -> Extract | Refusal | None:
     folder = directory / ENCLAVE if table.enclave else directory
-    files = [path for ending in ("parquet", "csv") if (path := folder / f"{table.name}.{ending}").is_file()]
-    if not files:
+    ways = [path for ending in ENDINGS if (path := folder / f"{table.name}{ending}").is_file()]
+    if (of_parts := folder / table.name).is_dir():
+        ways.append(of_parts)
+    if not ways:
         return _missing(table, str(folder), f"{table.name}.parquet or {table.name}.csv")
-    if len(files) > 1:
+    if len(ways) > 1:
         return Refusal(
             table=table.name,
             file=str(folder),
-            expected=f"one file for {table.name}",
-            found=" and ".join(path.name for path in files),
+            expected=f"one file, or one folder of parts, for {table.name}",
+            found=" and ".join(f"{path.name}/" if path.is_dir() else path.name for path in ways),
             remedy="keep the one that is meant and remove the other",
         )
-    path = files[0]
+    files = _part_files(table, ways[0]) if ways[0].is_dir() else ways
+    if isinstance(files, Refusal):
+        return files
+    opened = [_from_file(table, path) for path in files]
+    if refused := next((part for part in opened if isinstance(part, Refusal)), None):
+        return refused
+    return Extract(table, str(ways[0]), tuple(part for part in opened if isinstance(part, SourcePart)))
+
+
+def _part_files(table: Table, folder: Path) -> list[Path] | Refusal:
+    # Names that begin like this are notes of the system that wrote the folder.
+    listed = (path for path in folder.iterdir() if not path.name.startswith((".", "_")))
+    files = sorted(listed, key=lambda path: path.stem)
+    if not files:
+        return _missing(table, str(folder), "at least one part, such as 2024-01.parquet") or _empty(
+            table, str(folder)
+        )
+    strange = [path for path in files if path.suffix not in ENDINGS or not path.is_file()]
+    names = [path.stem for path in files]
+    twice = [path for path in files if names.count(path.stem) > 1]
+    if strange or twice:
+        return Refusal(
+            table=table.name,
+            file=str(folder),
+            expected="parts that end in .parquet or .csv, each name once",
+            found=", ".join(path.name for path in strange or twice),
+            remedy="move what is no part of the table out of the folder",
+        )
+    return files
+
+
+def _from_file(table: Table, path: Path) -> SourcePart | Refusal:
     if path.stat().st_size == 0:
         return _empty(table, str(path))
     try:
@@ -190,15 +254,15 @@ def _empty(table: Table, origin: str) -> Refusal:
     )
 
 
-def _from_parquet(table: Table, path: Path) -> Extract | Refusal:
+def _from_parquet(table: Table, path: Path) -> SourcePart | Refusal:
     scanned = pl.scan_parquet(path)
     schema = scanned.collect_schema()
     if refusal := _columns_refused(table, str(path), schema.names()):
         return refusal
     if refusal := _types_refused(table, str(path), schema, scanned):
         return refusal
-    return Extract(
-        table=table,
+    return SourcePart(
+        name=path.stem,
         origin=str(path),
         frame=_widened(table, scanned),
         fingerprint=_file_fingerprint(path),
@@ -206,13 +270,13 @@ def _from_parquet(table: Table, path: Path) -> Extract | Refusal:
     )
 
 
-def _from_csv(table: Table, path: Path) -> Extract | Refusal:
+def _from_csv(table: Table, path: Path) -> SourcePart | Refusal:
     scanned = pl.scan_csv(path, infer_schema=False)
     names = scanned.collect_schema().names()
     if refusal := _columns_refused(table, str(path), names):
         return refusal
-    return Extract(
-        table=table,
+    return SourcePart(
+        name=path.stem,
         origin=str(path),
         frame=_parsed(table, scanned),
         fingerprint=_file_fingerprint(path),
@@ -273,13 +337,8 @@ def _from_database(table: Table, engine: Engine, origin: str) -> Extract | Refus
         return refusal
     else:
         read = _widened(table, frame.lazy())
-    return Extract(
-        table=table,
-        origin=origin,
-        frame=read,
-        fingerprint=fingerprint.hexdigest()[:32],
-        not_read=_not_read(table, names),
-    )
+    part = SourcePart(table.name, origin, read, fingerprint.hexdigest()[:32], _not_read(table, names))
+    return Extract(table, origin, (part,))
 
 
 def _stores_no_types(engine: Engine) -> bool:

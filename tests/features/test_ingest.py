@@ -18,10 +18,11 @@ from features.ingest import INCOMING, OUTGOING, ingest
 from tests.features.conftest import GATE_FORCE, START, Frames, changed, put_extracts
 
 
-def _content(directory: Path) -> dict[str, str]:
+def _content(out: Path) -> dict[str, str]:
     return {
-        str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(directory.rglob("*"))
+        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for folder in ("accepted", "quarantine")
+        for path in sorted((out / folder).rglob("*"))
         if path.is_file()
     }
 

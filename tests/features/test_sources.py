@@ -9,7 +9,7 @@ import pytest
 
 from features.definition import ForceDefinition
 from features.errors import DataRefused, WrongUsage
-from features.sources import Extract, as_written, open_extracts
+from features.sources import SourcePart, as_written, open_extracts
 from features.tables import Column, Table
 from tests.features.conftest import Frames, put_extracts
 
@@ -21,10 +21,11 @@ def _table(*columns: Column) -> Table:
     )  # fmt: skip
 
 
-def _opened(gate_force: ForceDefinition, table: Table, directory: Path) -> Extract:
+def _opened(gate_force: ForceDefinition, table: Table, directory: Path) -> SourcePart:
     from dataclasses import replace
 
-    return open_extracts(replace(gate_force, tables=(table,)), directory)["t"]
+    (part,) = open_extracts(replace(gate_force, tables=(table,)), directory)["t"].parts
+    return part
 
 
 @pytest.mark.parametrize(
