@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Literal
@@ -19,7 +20,7 @@ import polars as pl
 from features import lineage
 from features.definition import ForceDefinition
 from features.describe import describe_term
-from features.engine import Engine, Progress, prepare
+from features.engine import Block, Engine, Progress, prepare
 from features.events import Records
 from features.labels import cohort
 from features.peers import Ask, Values, asks_of, compared
@@ -265,25 +266,28 @@ class _Rows:
 
 
 def _values(engine: Engine, asks: Sequence[Ask], rows: _Rows) -> Values:
-    """Every term asked for, row by row of the table."""
-    numbers: dict[tuple[int, int], np.ndarray] = {}
-    words: dict[tuple[int, int], list[pl.Series]] = {}
-    order: list[np.ndarray] = []
-    for block in engine.blocks():
+    """Every term asked for, row by row of the table; blocks of people are computed side by side."""
+    n_rows = len(rows.as_of)
+    categories = {ask.place for ask in asks if isinstance(ask.term, Latest) and ask.term.how == "category"}
+    numbers = {ask.place: np.empty(n_rows) for ask in asks if ask.place not in categories}
+
+    def fill(block: Block) -> tuple[np.ndarray, dict[tuple[int, int], pl.Series]]:
         at = rows.at[block.low : block.high]
         there = at >= 0
-        order.append(at[there])
+        cells = pl.Series(np.flatnonzero(there), dtype=pl.UInt32)
+        words: dict[tuple[int, int], pl.Series] = {}
         for ask in asks:
-            if isinstance(ask.term, Latest) and ask.term.how == "category":
-                cells = pl.Series(np.flatnonzero(there), dtype=pl.UInt32)
-                words.setdefault(ask.place, []).append(block.latest(ask.term).cast(pl.String).gather(cells))
+            if isinstance(ask.term, Latest) and ask.place in categories:
+                words[ask.place] = block.latest(ask.term).cast(pl.String).gather(cells)
             else:
-                values = numbers.setdefault(ask.place, np.empty(len(rows.as_of)))
-                values[at[there]] = block.numbers(ask.term, ask.window)[there]
-    back = pl.Series(np.argsort(np.concatenate(order)), dtype=pl.UInt32)
-    return Values(
-        rows.as_of, numbers, {place: pl.concat(parts).gather(back) for place, parts in words.items()}
-    )
+                numbers[ask.place][at[there]] = block.numbers(ask.term, ask.window)[there]
+        return at[there], words
+
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        filled = list(threads.map(fill, engine.blocks()))
+    back = pl.Series(np.argsort(np.concatenate([at for at, _ in filled])), dtype=pl.UInt32)
+    words = {place: pl.concat([part[place] for _, part in filled]).gather(back) for place in categories}
+    return Values(rows.as_of, numbers, words)
 
 
 def _columns(ideas: Sequence[Idea], own: Values, at: np.ndarray, everyone: Values) -> dict[str, pl.Series]:

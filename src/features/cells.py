@@ -13,14 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal
 
 import numpy as np
 import polars as pl
 
-from features.accumulate import add_rows
+from features.accumulate import MICROSECONDS_A_DAY, add_rows
 from features.events import KNOWN, OCCURRED, SUPERSEDED
-from features.windows import Timeline, day_of
+from features.windows import EPOCH, Timeline, day_of
 
 Combine = Literal["sum", "min", "max"]
 _ORDER: tuple[Combine, ...] = ("sum", "min", "max")
@@ -30,8 +31,8 @@ _NOTHING: Mapping[Combine, float] = {"sum": 0.0, "min": np.inf, "max": -np.inf}
 ROWS_IN_BATCH = 250_000
 # Rows without a place in the grid are merged into cells whenever so many have come together.
 ROWS_BEFORE_MERGING = 2_000_000
-# Days that no as-of date comes after; a version that stands has such an end.
-NEVER = 2**30
+# An instant, and a day, that no as-of date comes after: when a version that stands is superseded.
+NEVER, NEVER_DAY = 2**62, 2**30
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,55 +236,55 @@ def collect(
         correctable: whether a row may have been superseded; where none can, nobody looks.
     """
     grid = Grid.empty(timeline, {name: partial.combine for name, partial in partials.items()}, n_people)
-    names = list(grid.combines)
-    kinds = list(grid.combines.values())
-    seen = pl.max_horizontal(day_of(OCCURRED), day_of(KNOWN))
-    ends = {"ends": day_of(SUPERSEDED).fill_null(NEVER)} if correctable else {}
+    names, kinds = list(grid.combines), list(grid.combines.values())
+    instants = [OCCURRED, KNOWN, *([SUPERSEDED] if correctable else [])]
     batches = (
-        rows.filter((seen < timeline.last_as_of) & (day_of(OCCURRED) >= timeline.first_day))
+        rows.filter(within(timeline))
         .select(
-            pl.col("person").cast(pl.Int64),
-            happened=day_of(OCCURRED),
-            counts_from=seen,
-            **ends,
+            "person",
+            pl.col(instants).to_physical().fill_null(NEVER),
             **{name: partials[name].of_row.cast(pl.Float64) for name in names},
         )
         .collect_batches(chunk_size=ROWS_IN_BATCH, maintain_order=False)
     )
-    days = timeline.tables_of_days()
-    late = _Late(timeline, partials)
+    late = _Late(timeline, partials, instants)
+    tables, on_time = timeline.tables_of_days(), timeline.end_of(0)
     for batch in batches:
-        person, happened, seen_on = (batch[name].to_numpy() for name in ("person", "happened", "counts_from"))
-        ended = batch["ends"].to_numpy() if correctable else np.empty(0, np.int32)
-        values = batch.select(names).to_numpy(order="c")
+        person, happened, known, *more = (batch[name].to_numpy() for name in ("person", *instants))
         others = np.empty(len(batch), np.int64)
         n_others = add_rows(
-            person, happened, seen_on, ended, values, grid.values, *days, timeline.end_of(0),
-            kinds.count("sum"), kinds.count("min"), others,
+            person, happened, known, more[0] if more else np.empty(0, np.int64), batch.select(names).to_numpy(),
+            grid.values, *tables, on_time, kinds.count("sum"), kinds.count("min"), others,
         )  # fmt: skip
         if n_others:
-            late.add(batch[pl.Series(others[:n_others]).cast(pl.UInt32)])  # type: ignore[index]  # a frame takes positions
+            late.add(batch[others[:n_others]])
     return Collected(grid, late.cells())
+
+
+def within(timeline: Timeline) -> pl.Expr:
+    """Rows that happened in any window of any date; written so that a scan can skip whole row groups."""
+    first, last = (
+        pl.lit(EPOCH + timedelta(days=day)).cast(pl.Datetime("us"))
+        for day in (timeline.first_day, timeline.last_as_of)
+    )
+    return (pl.col(OCCURRED) >= first) & (pl.col(OCCURRED) < last)
 
 
 class _Late:
     """Rows without a place in the grid, merged into cells as they come."""
 
-    def __init__(self, timeline: Timeline, partials: Mapping[str, Partial]) -> None:
-        self.timeline = timeline
+    def __init__(self, timeline: Timeline, partials: Mapping[str, Partial], instants: Sequence[str]) -> None:
         self.partials = partials
+        days = [(pl.col(name) // MICROSECONDS_A_DAY).clip(upper_bound=NEVER_DAY) for name in instants]
+        happened, known, *ends = (day.cast(pl.Int32) for day in days)
+        self._key = cell_key(timeline, happened, pl.max_horizontal(happened, known), *ends)
+        self._timeline = timeline
         self._frames: list[pl.DataFrame] = []
         self._waiting = 0
 
     def add(self, rows: pl.DataFrame) -> None:
-        self._frames.append(
-            rows.select(
-                cell_key(
-                    self.timeline, "happened", "counts_from", "ends" if "ends" in rows.columns else None
-                ),
-                *self.partials,
-            )
-        )
+        # The grid passes NaN by; a sum of cells would become it.
+        self._frames.append(rows.select(self._key, pl.col(list(self.partials)).fill_nan(None)))
         self._waiting += len(rows)
         if self._waiting >= ROWS_BEFORE_MERGING:
             self._frames, self._waiting = [self._merged()], 0
@@ -293,7 +294,7 @@ class _Late:
         return pl.concat([nothing, *self._frames]).group_by("cell").agg(merged(self.partials))
 
     def cells(self) -> Cells:
-        return cells_of(self._merged().sort("cell"), self.timeline, self.partials)
+        return cells_of(self._merged().sort("cell"), self._timeline, self.partials)
 
 
 def collect_cells(rows: pl.LazyFrame, timeline: Timeline, partials: Mapping[str, Partial]) -> Cells:
@@ -303,11 +304,11 @@ def collect_cells(rows: pl.LazyFrame, timeline: Timeline, partials: Mapping[str,
             "person",
             happened=day_of(OCCURRED),
             counts_from=pl.max_horizontal(day_of(OCCURRED), day_of(KNOWN)),
-            ends=day_of(SUPERSEDED).fill_null(NEVER),
+            ends=day_of(SUPERSEDED).fill_null(NEVER_DAY),
             **{name: partial.of_row for name, partial in partials.items()},
         )
         .filter(pl.col("counts_from") < timeline.last_as_of)
-        .with_columns(cell_key(timeline, "happened", "counts_from", "ends"))
+        .with_columns(cell_key(timeline, pl.col("happened"), pl.col("counts_from"), pl.col("ends")))
         .group_by("cell")
         .agg(merged(partials))
         .collect(engine="streaming")
@@ -316,16 +317,18 @@ def collect_cells(rows: pl.LazyFrame, timeline: Timeline, partials: Mapping[str,
     return cells_of(found, timeline, partials)
 
 
-def cell_key(timeline: Timeline, happened: str, counts_from: str, ends: str | None) -> pl.Expr:
+def cell_key(
+    timeline: Timeline, happened: pl.Expr, counts_from: pl.Expr, ends: pl.Expr | None = None
+) -> pl.Expr:
     """One integer that names a row's cell, since grouping by four columns takes twice as long.
 
     Args:
-        happened, counts_from, ends: columns of day numbers; `ends` None where no row is ever superseded.
+        happened, counts_from, ends: day numbers; `ends` None where no row is ever superseded.
     """
     width = len(timeline.as_ofs) + 1
-    interval = timeline.interval(pl.col(happened)).cast(pl.Int64) + 1
-    first = timeline.first_after(pl.col(counts_from)).cast(pl.Int64)
-    stop = pl.lit(width - 1) if ends is None else timeline.first_after(pl.col(ends)).cast(pl.Int64)
+    interval = timeline.interval(happened).cast(pl.Int64) + 1
+    first = timeline.first_after(counts_from).cast(pl.Int64)
+    stop = pl.lit(width - 1) if ends is None else timeline.first_after(ends).cast(pl.Int64)
     place = pl.col("person").cast(pl.Int64) * (len(timeline.starts) + 1) + interval
     return ((place * width + first) * width + stop).alias("cell")
 

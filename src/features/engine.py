@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import polars as pl
 
-from features.cells import Cells, Collected, Combine, Partial, collect, collect_cells
+from features.cells import Cells, Collected, Partial, collect, collect_cells
 from features.errors import DataRefused
 from features.events import KNOWN, OCCURRED, SUPERSEDED, Records, order_in_time, rows_of
 from features.peers import Ask
 from features.specs import Aggregate, Change, Events, Latest, Product, Ratio, Term, Trend
+from features.tables import Column
 from features.tallies import Tally, collect_tally
 from features.windows import Timeline, day_number, day_of
 
@@ -35,6 +36,10 @@ PEOPLE_IN_BLOCK = 4096
 # Called with a line on what is being read.
 Progress = Callable[[str], None]
 
+# What an aggregate is made of; sizes are kept only to know that sums are exact.
+Part = Literal["amount", "size", "events", "day", "min", "max", "moment", "moment size"]
+Names = Mapping[tuple[int, Part], str]
+
 T = TypeVar("T")
 
 
@@ -47,7 +52,7 @@ class Engine:
     collected: Mapping[Events, Collected]
     tallies: Mapping[int, Tally]
     registers: Mapping[int, Register]
-    names: Mapping[int, str]
+    names: Names
 
     def blocks(self) -> Iterator[Block]:
         """The people in order, some thousands at a time; one empty block where there is nobody."""
@@ -110,19 +115,19 @@ class Block:
             tally = self.engine.tallies[id(aggregate)].of_people(self.low, self.high)
             values = tally.distinct if aggregate.how == "distinct" else tally.most_common
             return values(window, self.n_people)
-        found, name = self._of(aggregate.events), self.engine.names[id(aggregate)]
+        found, names = self._of(aggregate.events), self.engine.names
         match aggregate.how:
             case "min":
-                return found.smallest(name, window)
+                return found.smallest(names[id(aggregate), "min"], window)
             case "max":
-                return found.largest(name, window)
+                return found.largest(names[id(aggregate), "max"], window)
             case "days_since_last":
-                return self.engine.as_ofs - found.largest(name, window)
+                return self.engine.as_ofs - found.largest(names[id(aggregate), "day"], window)
             case "mean":
-                n, total = found.sums(f"{name}.n", window), found.sums(name, window)
+                n, total = (found.sums(names[id(aggregate), part], window) for part in ("events", "amount"))
                 return np.divide(total, n, out=np.full_like(total, np.nan), where=n > 0)
             case _:
-                return found.sums(name, window)
+                return found.sums(names[id(aggregate), "amount"], window)
 
     def _change(self, change: Change, window: int) -> np.ndarray:
         recent = self.numbers(change.of, window)
@@ -131,8 +136,8 @@ class Block:
 
     def _trend(self, trend: Trend, window: int) -> np.ndarray:
         """The slope of least squares of the window's daily amounts, times the days of the window."""
-        found, name = self._of(trend.of.events), self.engine.names[id(trend.of)]
-        amount, moment = found.sums(name, window), found.sums(f"{name}.moment", window)
+        found, names = self._of(trend.of.events), self.engine.names
+        amount, moment = (found.sums(names[id(trend.of), part], window) for part in ("amount", "moment"))
         # Moments count days from the timeline's first; the window's days count from its own.
         middle = self.engine.as_ofs - (window + 1) / 2 - found.grid.timeline.first_day
         return (moment - middle * amount) * 12 / (window**2 - 1) if window > 1 else np.zeros_like(amount)
@@ -197,7 +202,7 @@ def prepare(
         for leaf, window in leaves(ask.term, ask.window)
     ]
     latest = _each_once(latest for ask in asks for latest in registers_in(ask.term))
-    names = {id(aggregate): f"v{i}" for i, aggregate in enumerate(_each_once(a for a, _, _ in asked))}
+    names: dict[tuple[int, Part], str] = {}
     collected: dict[Events, Collected] = {}
     tallies: dict[int, Tally] = {}
     registers: dict[int, Register] = {}
@@ -211,7 +216,9 @@ def prepare(
         rows = _rows_of_people(records, events, people)
         for aggregate in _each_once(a for a, _, _ in of_events if a.how in ("distinct", "most_common")):
             tallies[id(aggregate)] = _tally(rows, aggregate, line)
-        if partials := _all_partials(of_events, names, line):
+        partials, named = _shared_partials(of_events, line)
+        names |= named
+        if partials:
             found = collect(rows, line, partials, len(people), correctable=can_be_superseded(events))
             _refuse_inexact(events, found)
             collected[events] = found
@@ -272,72 +279,87 @@ def _tally(rows: pl.LazyFrame, aggregate: Aggregate, line: Timeline) -> Tally:
     return collect_tally(rows, line, aggregate.value, correctable=can_be_superseded(aggregate.events))
 
 
-def _all_partials(
-    asked: Iterable[tuple[Aggregate, int, bool]], names: Mapping[int, str], line: Timeline
-) -> dict[str, Partial]:
-    """The partials of one scan; aggregates that need the same number of a row share it by its name."""
+def _shared_partials(
+    asked: Iterable[tuple[Aggregate, int, bool]], line: Timeline
+) -> tuple[dict[str, Partial], dict[tuple[int, Part], str]]:
+    """The partials of one scan, and the name of each part of each aggregate among them.
+
+    Aggregates share a partial where they ask the same number of a row: a sum and a mean of one column do.
+    """
     partials: dict[str, Partial] = {}
+    names: dict[tuple[int, Part], str] = {}
     for aggregate, _, with_moment in asked:
-        if aggregate.how not in ("distinct", "most_common"):
-            partials |= _partials(aggregate, names[id(aggregate)])
-        if with_moment:
-            partials |= _moments(partials, names[id(aggregate)], line)
-    return partials
-
-
-def _partials(aggregate: Aggregate, name: str) -> Mapping[str, Partial]:
-    hit = pl.lit(True) if aggregate.where is None else aggregate.where.fill_null(False)
-    if aggregate.how == "count":
-        return {name: Partial(hit, "sum")}
-    if aggregate.how == "days_since_last":
-        return {name: Partial(pl.when(hit).then(day_of(OCCURRED)), "max")}
-    assert aggregate.value is not None
-    value = aggregate.value.cast(pl.Float64).fill_nan(None)
-    value = value if aggregate.where is None else pl.when(hit).then(value)
-    match aggregate.how:
-        case "min":
-            return {name: Partial(value, "min")}
-        case "max":
-            return {name: Partial(value, "max")}
-        case _:
-            on_grid = (value / GRID).round() * GRID
-            sums = {name: Partial(on_grid, "sum")}
-            if not _never_negative(aggregate):
-                sums |= {f"{name}.size": Partial(on_grid.abs(), "sum")}
-            return (
-                sums if aggregate.how == "sum" else {**sums, f"{name}.n": Partial(value.is_not_null(), "sum")}
+        for part, partial in _partials(aggregate, line, with_moment=with_moment):
+            same = (
+                name
+                for name, other in partials.items()
+                if other.combine == partial.combine and other.of_row.meta.eq(partial.of_row)
             )
+            name = next(same, f"v{len(partials)}")
+            partials[name] = partial
+            names[id(aggregate), part] = name
+    return partials, names
 
 
-def _moments(partials: Mapping[str, Partial], name: str, line: Timeline) -> dict[str, Partial]:
-    """Amounts times the days since the timeline's first, of which a trend is made."""
+def _partials(aggregate: Aggregate, line: Timeline, *, with_moment: bool) -> Iterator[tuple[Part, Partial]]:
+    hit = pl.lit(True) if aggregate.where is None else aggregate.where.fill_null(False)
     days = (day_of(OCCURRED) - line.first_day).cast(pl.Float64)
-    of = {f"{name}.moment": name, f"{name}.moment.size": f"{name}.size"}
-    return {
-        moment: Partial(partials[amount].of_row.cast(pl.Float64) * days, "sum")
-        for moment, amount in of.items()
-        if amount in partials
-    }
+    match aggregate.how:
+        case "distinct" | "most_common":
+            return
+        case "days_since_last":
+            yield "day", Partial(pl.when(hit).then(day_of(OCCURRED)), "max")
+        case "count":
+            yield "amount", Partial(hit, "sum")
+            if with_moment:
+                yield "moment", Partial(hit.cast(pl.Float64) * days, "sum")
+        case "min" | "max" as extreme:
+            yield extreme, Partial(_value(aggregate, hit), extreme)
+        case "sum" | "mean":
+            value = _value(aggregate, hit)
+            on_grid = value if _is_whole(aggregate) else (value / GRID).round() * GRID
+            sized = not _never_negative(aggregate)
+            yield "amount", Partial(on_grid, "sum")
+            if sized:
+                yield "size", Partial(on_grid.abs(), "sum")
+            if aggregate.how == "mean":
+                yield "events", Partial(value.is_not_nan().fill_null(False), "sum")
+            if with_moment:
+                yield "moment", Partial(on_grid * days, "sum")
+                if sized:
+                    yield "moment size", Partial((on_grid * days).abs(), "sum")
+
+
+def _value(aggregate: Aggregate, hit: pl.Expr) -> pl.Expr:
+    assert aggregate.value is not None
+    value = aggregate.value.cast(pl.Float64)
+    return value if aggregate.where is None else pl.when(hit).then(value)
+
+
+def _plain_column(aggregate: Aggregate) -> Column | None:
+    """The source column that the value is, where it is one as it stands."""
+    columns, value = aggregate.events.table.by_name, aggregate.value
+    assert value is not None
+    name = value.meta.output_name()
+    plain = name in columns and name not in aggregate.events.derive and value.meta.eq(pl.col(name))
+    return columns[name] if plain else None
+
+
+def _is_whole(aggregate: Aggregate) -> bool:
+    column = _plain_column(aggregate)
+    return column is not None and column.kind == "integer"
 
 
 def _never_negative(aggregate: Aggregate) -> bool:
     """Whether the value is a column that its table declares to be 0 or more: its sum is its size."""
-    columns, value = aggregate.events.table.by_name, aggregate.value
-    assert value is not None
-    name = value.meta.output_name()
-    if name not in columns or name in aggregate.events.derive or not value.meta.eq(pl.col(name)):
-        return False
-    least = columns[name].minimum
-    return least is not None and least >= 0
+    column = _plain_column(aggregate)
+    return column is not None and column.minimum is not None and column.minimum >= 0
 
 
 def _refuse_inexact(events: Events, found: Collected) -> None:
-    combines: Mapping[str, Combine] = found.grid.combines
-    for name, how in combines.items():
-        if how != "sum" or f"{name}.size" in combines:
-            continue
-        largest = found.total(name).max(initial=0.0)
-        if largest >= LARGEST_TOTAL:
+    """Sums are exact while the sizes of what is added stay small; an amount below its size is not looked at."""
+    for name, how in found.grid.combines.items():
+        if how == "sum" and (largest := found.total(name).max(initial=0.0)) >= LARGEST_TOTAL:
             raise DataRefused(
                 f"{events.table.name}: the values of {events.says!r} add up to {largest:.3g} for one person, and "
                 f"totals from {LARGEST_TOTAL:.3g} are not exact. Limit the column in the table's declaration "

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from features.cells import Cells, Partial, cell_key, cells_of, spread, steps
+from features.cells import NEVER_DAY, Cells, Partial, cell_key, cells_of, spread, steps, within
 from features.events import KNOWN, OCCURRED, SUPERSEDED
 from features.windows import Timeline, day_of
 
@@ -81,12 +81,11 @@ class Tally:
 def collect_tally(rows: pl.LazyFrame, timeline: Timeline, value: pl.Expr, *, correctable: bool) -> Tally:
     """The pairs of event rows (from `rows_of`) that carry an integer `person`; rows without a value are none."""
     seen = pl.max_horizontal(day_of(OCCURRED), day_of(KNOWN))
-    ends = {"ends": day_of(SUPERSEDED).fill_null(2**30)} if correctable else {}
+    ends = [day_of(SUPERSEDED).fill_null(NEVER_DAY)] if correctable else []
     found = (
-        rows.filter((seen < timeline.last_as_of) & (day_of(OCCURRED) >= timeline.first_day))
-        .select("person", happened=day_of(OCCURRED), counts_from=seen, **ends, value=value)
+        rows.filter(within(timeline) & (seen < timeline.last_as_of))
+        .select("person", cell_key(timeline, day_of(OCCURRED), seen, *ends), value=value)
         .filter(pl.col("value").is_not_null())
-        .with_columns(cell_key(timeline, "happened", "counts_from", "ends" if correctable else None))
         .group_by("person", "value", "cell")
         .agg(pl.len().cast(pl.Float64).alias(EVENTS))
         .collect(engine="streaming")
