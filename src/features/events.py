@@ -44,19 +44,28 @@ def rows_of(records: Records, events: Events) -> pl.LazyFrame:
     values. A row without one of its two times is not an event. A version that withdraws a row is none
     either: it only ends the version before it. A date is its midnight.
     """
+    rows = versions_of(records.scan(events.table.name), events)
+    if events.joined is not None:
+        rows = _paired(rows, rows_of(records, events.joined.events), events.joined)
+    return told_of(rows, events)
+
+
+def versions_of(rows: pl.LazyFrame, events: Events) -> pl.LazyFrame:
+    """Accepted rows of a table that may be events, with their three times; no partner is looked at yet."""
     table = events.table
-    rows = records.scan(table.name)
     if "withdrawn" in table.by_name:
         rows = rows.filter(~pl.col("withdrawn"))
     if events.screen is not None:
         rows = rows.filter(events.screen)
-    rows = rows.with_columns(
+    return rows.with_columns(
         occurred_expr(events).cast(_INSTANT).alias(OCCURRED),
         _known(events).alias(KNOWN),
         (pl.col("superseded_at") if table.correctable else pl.lit(None)).cast(_INSTANT).alias(SUPERSEDED),
     )
-    if events.joined is not None:
-        rows = _paired(rows, rows_of(records, events.joined.events), events.joined)
+
+
+def told_of(rows: pl.LazyFrame, events: Events) -> pl.LazyFrame:
+    """The versions (or pairs of them) that are events, with the derived values."""
     rows = rows.with_columns(**events.derive)
     if events.where is not None:
         rows = rows.filter(events.where)
@@ -92,11 +101,6 @@ def _known(events: Events) -> pl.Expr:
 
 
 def _paired(rows: pl.LazyFrame, partners: pl.LazyFrame, joined: Joined) -> pl.LazyFrame:
-    """Rows with each partner of the same key.
-
-    A pair is known once both rows are known and the partner has happened too; it ends with the first of
-    the two to be superseded.
-    """
     prefix = f"{joined.events.name}."
     pairs = rows.join(
         partners.rename(lambda name: prefix + name),
@@ -105,6 +109,16 @@ def _paired(rows: pl.LazyFrame, partners: pl.LazyFrame, joined: Joined) -> pl.La
         how="inner",
         coalesce=False,
     )
+    return timed_as_pairs(pairs, joined)
+
+
+def timed_as_pairs(pairs: pl.LazyFrame, joined: Joined) -> pl.LazyFrame:
+    """Rows beside each partner of the same key, with the times of the pair.
+
+    A pair is known once both rows are known and the partner has happened too; it ends with the first of
+    the two to be superseded.
+    """
+    prefix = f"{joined.events.name}."
     return pairs.with_columns(
         pl.max_horizontal(KNOWN, prefix + KNOWN, prefix + OCCURRED).alias(KNOWN),
         pl.min_horizontal(SUPERSEDED, prefix + SUPERSEDED).alias(SUPERSEDED),
