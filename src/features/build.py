@@ -25,6 +25,7 @@ from features.events import Records
 from features.labels import cohort
 from features.peers import Ask, Values, asks_of, compared
 from features.specs import Catalogue, Colleagues, Idea, Latest, Peers
+from features.store import Checkpoints, FeatureStore
 from features.windows import checked_as_ofs
 
 UNKNOWN = -1
@@ -159,6 +160,7 @@ def build(
     schema: FeatureSchema | None = None,
     rows_known_from: pl.DataFrame | None = None,
     people: pl.Series | None = None,
+    store: FeatureStore | None = None,
     progress: Progress | None = None,
 ) -> FeatureTable:
     """The features of the cohort at each as-of date.
@@ -171,6 +173,8 @@ def build(
             those known at or after `known_from` count; registers (rank, role) describe what is and are read
             whole.
         people: only these people are built.
+        store: where values of earlier runs are kept. A date is computed again only where what it rests on
+            has changed; `progress` is told what. Not used for some of the people.
         progress: called with a line on what is being read.
 
     Raises:
@@ -178,23 +182,72 @@ def build(
         DataRefused: values too large to be added up exactly.
         ValueError: a declaration that cannot be traced or would look into the future.
     """
-    ideas = (catalogue or force.catalogue.ordinary()).ideas
-    lineage.check(Catalogue(ideas))
+    catalogue = catalogue or force.catalogue.ordinary()
+    lineage.check(catalogue)
     dates = checked_as_ofs(as_ofs)
+    if store is None or people is not None or rows_known_from is not None:
+        raw = _raw(force, accepted, dates, catalogue, people, rows_known_from, progress)
+    else:
+        raw = _kept(force, accepted, dates, catalogue, store, progress)
+    columns = [_column(idea, name, raw[name], schema) for idea in catalogue.ideas for name in idea.columns]
+    found = FeatureSchema(tuple(column for column, _ in columns))
+    descriptors = raw.select("person_key", "as_of", *force.cohort.descriptors)
+    everyone = _everyone(descriptors, rows_known_from)
+    return FeatureTable(
+        frame=raw.select("person_key", "as_of").hstack([series for _, series in columns]),
+        schema=found,
+        descriptors=descriptors,
+        fingerprint=_fingerprint(found, catalogue.ideas, accepted.fingerprints, dates, everyone),
+    )
+
+
+def _kept(
+    force: ForceDefinition,
+    accepted: Records,
+    dates: Sequence[date],
+    catalogue: Catalogue,
+    store: FeatureStore,
+    progress: Progress | None,
+) -> pl.DataFrame:
+    """The values of all dates, those computed before taken from the store, the others put there."""
+    tell = progress or (lambda line: None)
+    found: dict[date, pl.DataFrame] = {}
+    for as_of in dates:
+        kept = store.get(catalogue, as_of)
+        if kept.values is not None:
+            found[as_of] = kept.values
+        else:
+            tell(f"{as_of}: {kept.why_not}")
+    if missing := [as_of for as_of in dates if as_of not in found]:
+        checkpoints = store.checkpoints()
+        raw = _raw(force, accepted, missing, catalogue, None, None, progress, checkpoints)
+        for as_of in missing:
+            found[as_of] = raw.filter(pl.col("as_of") == as_of)
+            store.put(catalogue, as_of, found[as_of])
+        checkpoints.clear()
+    return pl.concat([found[as_of] for as_of in dates], rechunk=True)
+
+
+def _raw(
+    force: ForceDefinition,
+    accepted: Records,
+    dates: Sequence[date],
+    catalogue: Catalogue,
+    people: pl.Series | None,
+    rows_known_from: pl.DataFrame | None,
+    progress: Progress | None,
+    checkpoints: Checkpoints | None = None,
+) -> pl.DataFrame:
+    """Person, date, descriptors and every column: numbers with null, categories as words."""
     cohorts = _cohorts(force, accepted, dates)
     rows = _asked_for(cohorts, people, rows_known_from)
     everyone = _everyone(rows, rows_known_from)
     own, at, reference = _compared_values(
-        accepted, ideas, dates, cohorts, rows, everyone, rows_known_from is not None, progress
-    )
-    values = _columns(ideas, own, at, reference)
-    columns = [_column(idea, name, values.pop(name), schema) for idea in ideas for name in idea.columns]
-    found = FeatureSchema(tuple(column for column, _ in columns))
-    return FeatureTable(
-        frame=rows.select("person_key", "as_of").hstack([series for _, series in columns]),
-        schema=found,
-        descriptors=rows,
-        fingerprint=_fingerprint(found, ideas, accepted.fingerprints, dates, everyone),
+        accepted, catalogue.ideas, dates, cohorts, rows, everyone, rows_known_from is not None, progress, checkpoints
+    )  # fmt: skip
+    columns = _columns(catalogue.ideas, own, at, reference)
+    return rows.hstack([values.alias(name) for name, values in columns.items()]).with_columns(
+        pl.col(pl.Float64).fill_nan(None)
     )
 
 
@@ -207,6 +260,7 @@ def _compared_values(
     everyone: pl.DataFrame,
     only_newer: bool,
     progress: Progress | None,
+    checkpoints: Checkpoints | None,
 ) -> tuple[Values, np.ndarray, Values]:
     """The values of the rows asked for, those of the whole cohort, and where the former stand in the latter.
 
@@ -216,7 +270,7 @@ def _compared_values(
     across = [idea for idea in ideas if isinstance(idea.of, Peers | Colleagues)]
     asks = _distinct_asks(ideas)
     if not across or (len(rows) == len(cohorts) and not only_newer):
-        own = _computed(accepted, asks, everyone, dates, rows, progress)
+        own = _computed(accepted, asks, everyone, dates, rows, progress, checkpoints)
         return own, np.arange(len(rows)), own
     own = _computed(accepted, asks, everyone, dates, rows, progress)
     reference = _computed(
@@ -241,8 +295,9 @@ def _computed(
     dates: Sequence[date],
     rows: pl.DataFrame,
     progress: Progress | None,
+    checkpoints: Checkpoints | None = None,
 ) -> Values:
-    engine = prepare(accepted, asks, everyone, dates, progress)
+    engine = prepare(accepted, asks, everyone, dates, progress, checkpoints)
     return _values(engine, asks, _Rows.of(rows, everyone, dates))
 
 
@@ -308,7 +363,7 @@ def _column(
 ) -> tuple[FeatureColumn, pl.Series]:
     """What a column is, and its values as a model reads them."""
     if values.dtype != pl.String:
-        return FeatureColumn(name, "number", None, idea.name), values.alias(name).fill_nan(None)
+        return FeatureColumn(name, "number", None, idea.name), values
     stored = schema.categories_of(name) if schema is not None else None
     categories = stored if stored is not None else tuple(values.drop_nulls().unique().sort())
     codes = values.cast(pl.Enum(categories), strict=False).to_physical().cast(pl.Int32).fill_null(UNKNOWN)

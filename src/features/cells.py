@@ -141,9 +141,7 @@ class Grid:
     @classmethod
     def empty(cls, timeline: Timeline, combines: Mapping[str, Combine], n_people: int) -> Grid:
         """A grid without rows; its partials stand in the order that `add_rows` expects."""
-        ordered: dict[str, Combine] = {
-            name: one for one in _ORDER for name, how in combines.items() if how == one
-        }
+        ordered = _ordered(combines)
         values = np.empty((len(timeline.starts), n_people, len(ordered)))
         values[:] = [_NOTHING[how] for how in ordered.values()]
         return cls(timeline, ordered, values)
@@ -191,12 +189,40 @@ class Grid:
         return np.searchsorted(line.starts, line.as_ofs - window), np.searchsorted(line.starts, line.as_ofs)
 
 
+def _ordered(combines: Mapping[str, Combine]) -> dict[str, Combine]:
+    return {name: one for one in _ORDER for name, how in combines.items() if how == one}
+
+
 @dataclass(frozen=True, eq=False)
 class Collected:
     """All events of one scan: those with a place in the grid, and the cells of the others."""
 
     grid: Grid
     late: Cells
+
+    @property
+    def timeline(self) -> Timeline:
+        return self.grid.timeline
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything but the declarations, to be written down."""
+        late = self.late
+        return {
+            "grid": self.grid.values, "person": late.person, "interval": late.interval, "first": late.first, "stop": late.stop,
+            **{f"late {name}": values for name, values in late.partials.items()},
+        }  # fmt: skip
+
+    @classmethod
+    def of_arrays(
+        cls, arrays: Mapping[str, np.ndarray], timeline: Timeline, partials: Mapping[str, Partial]
+    ) -> Collected:
+        """What `arrays` wrote down."""
+        combines = _ordered({name: partial.combine for name, partial in partials.items()})
+        late = Cells(
+            timeline, arrays["person"], arrays["interval"], arrays["first"], arrays["stop"],
+            {name: arrays[f"late {name}"] for name in partials},
+        )  # fmt: skip
+        return cls(Grid(timeline, combines, arrays["grid"]), late)
 
     def of_people(self, low: int, high: int) -> Collected:
         """What was collected of people `low` to `high - 1`, renumbered from 0."""
@@ -216,8 +242,12 @@ class Collected:
         late = self.late.smallest(partial, window, self.grid.n_people)
         return np.fmin(self.grid.smallest(partial, window), late)
 
-    def total(self, partial: str) -> np.ndarray:
-        """Everything that was added up in a sum, by person."""
+    def largest_total(self) -> float:
+        """The most that was added up in any sum for one person."""
+        sums = [name for name, how in self.grid.combines.items() if how == "sum"]
+        return max((float(self._total(name).max(initial=0.0)) for name in sums), default=0.0)
+
+    def _total(self, partial: str) -> np.ndarray:
         late = np.bincount(self.late.person, np.nan_to_num(self.late.partials[partial]), self.grid.n_people)
         return self.grid._of(partial).sum(axis=0) + late
 

@@ -57,10 +57,10 @@ def describe_term(term: Term | Across) -> str:
         case Aggregate():
             value = "" if term.value is None else f" of {term.value}"
             where = "" if term.where is None else f" where {term.where}"
-            return f"{term.how}{value} over {_describe_events(term.events)}{where}"
+            return f"{term.how}{value} over {describe_events(term.events)}{where}"
         case Latest():
             via = "" if term.via is None else f" by {term.key} from ({describe_term(term.via)})"
-            return f"latest {term.how} {term.value} of {_describe_events(term.events)}{via}"
+            return f"latest {term.how} {term.value} of {describe_events(term.events)}{via}"
         case Ratio():
             return f"({describe_term(term.top)}) / ({describe_term(term.bottom)}), bottom at least {term.bottom_at_least:g}"
         case Product():
@@ -90,11 +90,12 @@ def _describe_likeness(one: Latest | Banded) -> str:
     return f"bands of ({describe_term(one.of)}) over {one.window} days cut at {edges}"
 
 
-def _describe_events(events: Events) -> str:
+def describe_events(events: Events) -> str:
+    """Which rows are such events, in one line that changes whenever the declaration does."""
     declared = {name: getattr(events, name) for name in ("occurred_at", "known_at", "where", "screen")}
     said = [f"{events.name} in {events.table.name}"]
     said += [f"{name} {value}" for name, value in declared.items() if value is not None]
     said += [f"{name} = {value}" for name, value in events.derive.items()]
     if events.joined is not None:
-        said.append(f"joined on {', '.join(events.joined.on)} with {_describe_events(events.joined.events)}")
+        said.append(f"joined on {', '.join(events.joined.on)} with {describe_events(events.joined.events)}")
     return f"[{'; '.join(said)}]"

@@ -7,19 +7,22 @@ bounded by the block. NaN stands for "no value" until the very end.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 import polars as pl
 
 from features.cells import Cells, Collected, Partial, collect, collect_cells
+from features.describe import describe_events
 from features.errors import DataRefused
 from features.events import KNOWN, OCCURRED, SUPERSEDED, Records, order_in_time, rows_of
 from features.peers import Ask
 from features.specs import Aggregate, Change, Events, Latest, Product, Ratio, Term, Trend
+from features.store import Checkpoints
 from features.tables import Column
 from features.tallies import Tally, collect_tally
 from features.windows import Timeline, day_number, day_of
@@ -43,14 +46,39 @@ Names = Mapping[tuple[int, Part], str]
 T = TypeVar("T")
 
 
+class Found(Protocol):
+    """Partials of one kind of events by [person, as-of date], wherever they were collected."""
+
+    @property
+    def timeline(self) -> Timeline: ...
+
+    def of_people(self, low: int, high: int, /) -> Found: ...
+
+    def sums(self, partial: str, window: int, /) -> np.ndarray: ...
+
+    def largest(self, partial: str, window: int, /) -> np.ndarray: ...
+
+    def smallest(self, partial: str, window: int, /) -> np.ndarray: ...
+
+
+class Tallied(Protocol):
+    """Events counted by person and value, wherever they were counted."""
+
+    def of_people(self, low: int, high: int, /) -> Tallied: ...
+
+    def distinct(self, window: int, n_people: int, /) -> np.ndarray: ...
+
+    def most_common(self, window: int, n_people: int, /) -> np.ndarray: ...
+
+
 @dataclass(frozen=True, eq=False)
 class Engine:
     """What was collected of everything a catalogue asks for; a `Block` turns it into values."""
 
     as_ofs: np.ndarray
     n_people: int
-    collected: Mapping[Events, Collected]
-    tallies: Mapping[int, Tally]
+    collected: Mapping[Events, Found]
+    tallies: Mapping[int, Tallied]
     registers: Mapping[int, Register]
     names: Names
 
@@ -79,7 +107,7 @@ class Block:
     engine: Engine
     low: int
     high: int
-    _collected: dict[Events, Collected] = field(default_factory=dict, init=False)
+    _collected: dict[Events, Found] = field(default_factory=dict, init=False)
     _known: dict[tuple[int, int], np.ndarray] = field(default_factory=dict, init=False)
 
     @property
@@ -139,10 +167,10 @@ class Block:
         found, names = self._of(trend.of.events), self.engine.names
         amount, moment = (found.sums(names[id(trend.of), part], window) for part in ("amount", "moment"))
         # Moments count days from the timeline's first; the window's days count from its own.
-        middle = self.engine.as_ofs - (window + 1) / 2 - found.grid.timeline.first_day
+        middle = self.engine.as_ofs - (window + 1) / 2 - found.timeline.first_day
         return (moment - middle * amount) * 12 / (window**2 - 1) if window > 1 else np.zeros_like(amount)
 
-    def _of(self, events: Events) -> Collected:
+    def _of(self, events: Events) -> Found:
         if events not in self._collected:
             self._collected[events] = self.engine.collected[events].of_people(self.low, self.high)
         return self._collected[events]
@@ -181,12 +209,65 @@ class Block:
         return register.values.gather(found)
 
 
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What a catalogue asks of one kind of events, so that its rows are scanned once.
+
+    Attributes:
+        asked: the aggregates with their windows, and whether a trend asks for its moments too.
+        partials, names: what is collected of a row, and under which name each part of an aggregate is.
+    """
+
+    events: Events
+    timeline: Timeline
+    asked: Sequence[tuple[Aggregate, int, bool]]
+    partials: Mapping[str, Partial]
+    names: Names
+    registers: Sequence[Latest]
+
+    @property
+    def tallied(self) -> list[Aggregate]:
+        """The aggregates for which events are counted by value."""
+        return _each_once(one for one, _, _ in self.asked if one.how in ("distinct", "most_common"))
+
+
+def readings(asks: Sequence[Ask], as_ofs: Sequence[date]) -> list[Reading]:
+    """Everything that the terms ask, by kind of events."""
+    asked = [
+        (leaf.of if isinstance(leaf, Trend) else leaf, window, isinstance(leaf, Trend))
+        for ask in asks
+        for leaf, window in leaves(ask.term, ask.window)
+    ]
+    latest = _each_once(latest for ask in asks for latest in registers_in(ask.term))
+    kinds = _each_once([*(one.events for one, _, _ in asked), *(one.events for one in latest)])
+    return [
+        _reading(
+            events,
+            [one for one in asked if one[0].events is events],
+            [one for one in latest if one.events is events],
+            as_ofs,
+        )
+        for events in kinds
+    ]
+
+
+def _reading(
+    events: Events,
+    asked: Sequence[tuple[Aggregate, int, bool]],
+    registers: Sequence[Latest],
+    as_ofs: Sequence[date],
+) -> Reading:
+    line = Timeline.of(as_ofs, (window for _, window, _ in asked))
+    return Reading(events, line, asked, *_shared_partials(asked, line), registers)
+
+
 def prepare(
     records: Records,
     asks: Sequence[Ask],
     people: pl.DataFrame,
     as_ofs: Sequence[date],
     progress: Progress | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Engine:
     """Scan every table that the terms speak of, each kind of events once.
 
@@ -194,39 +275,34 @@ def prepare(
         people: `person_key`, one row a person, in the order the engine numbers them; `known_from` beside it
             where only events known since then count. Registers (rank, role) describe what is, and are read
             whole.
+        checkpoints: where what is scanned is kept until the run is over.
     """
+    who = hashlib.sha256(str(people.cast(pl.String).rows()).encode()).hexdigest()
     people = people.with_row_index("person")
-    asked = [
-        (leaf.of if isinstance(leaf, Trend) else leaf, window, isinstance(leaf, Trend))
-        for ask in asks
-        for leaf, window in leaves(ask.term, ask.window)
-    ]
-    latest = _each_once(latest for ask in asks for latest in registers_in(ask.term))
     names: dict[tuple[int, Part], str] = {}
-    collected: dict[Events, Collected] = {}
-    tallies: dict[int, Tally] = {}
+    collected: dict[Events, Found] = {}
+    tallies: dict[int, Tallied] = {}
     registers: dict[int, Register] = {}
-    for events in _each_once(
-        [*(aggregate.events for aggregate, _, _ in asked), *(register.events for register in latest)]
-    ):
+    for reading in readings(asks, as_ofs):
+        events, line = reading.events, reading.timeline
         if progress is not None:
             progress(f"reading {events.table.name}: {events.says}")
-        of_events = [one for one in asked if one[0].events is events]
-        line = Timeline.of(as_ofs, (window for _, window, _ in of_events))
         rows = _rows_of_people(records, events, people)
-        for aggregate in _each_once(a for a, _, _ in of_events if a.how in ("distinct", "most_common")):
-            tallies[id(aggregate)] = _tally(rows, aggregate, line)
-        partials, named = _shared_partials(of_events, line)
-        names |= named
-        if partials:
-            found = collect(rows, line, partials, len(people), correctable=can_be_superseded(events))
-            _refuse_inexact(events, found)
+        scan = _Scan(rows, events, line, len(people), who, checkpoints)
+        tallies |= {id(aggregate): scan.tally(aggregate) for aggregate in reading.tallied}
+        names |= reading.names
+        if reading.partials:
+            found = scan.collected(reading.partials)
+            refuse_inexact(events, found.largest_total())
             collected[events] = found
-        registers |= {
-            id(one): _register(records, one, people, as_ofs) for one in latest if one.events is events
-        }
-    days = np.array([day_number(as_of) for as_of in as_ofs], dtype=np.float64)
-    return Engine(days, len(people), collected, tallies, registers, names)
+        for latest in reading.registers:
+            rows = register_rows(rows_of(records, events), latest).collect(engine="streaming")
+            registers[id(latest)] = register_of(rows, latest, people, as_ofs)
+    return Engine(day_numbers(as_ofs), len(people), collected, tallies, registers, names)
+
+
+def day_numbers(as_ofs: Sequence[date]) -> np.ndarray:
+    return np.array([day_number(as_of) for as_of in as_ofs], dtype=np.float64)
 
 
 def leaves(term: Term, window: int) -> Iterator[tuple[Aggregate | Trend, int]]:
@@ -273,10 +349,43 @@ def can_be_superseded(events: Events) -> bool:
     return events.table.correctable or partner
 
 
-def _tally(rows: pl.LazyFrame, aggregate: Aggregate, line: Timeline) -> Tally:
-    assert aggregate.value is not None
-    rows = rows if aggregate.where is None else rows.filter(aggregate.where)
-    return collect_tally(rows, line, aggregate.value, correctable=can_be_superseded(aggregate.events))
+@dataclass(frozen=True, eq=False)
+class _Scan:
+    """One kind of events, read for some people and dates; what an unfinished run has read is not read again."""
+
+    rows: pl.LazyFrame
+    events: Events
+    line: Timeline
+    n_people: int
+    who: str
+    checkpoints: Checkpoints | None
+
+    def collected(self, partials: Mapping[str, Partial]) -> Collected:
+        def scan() -> Collected:
+            correctable = can_be_superseded(self.events)
+            return collect(self.rows, self.line, partials, self.n_people, correctable=correctable)
+
+        if self.checkpoints is None:
+            return scan()
+        said = [f"{name}: {partial.combine} of {partial.of_row}" for name, partial in partials.items()]
+        arrays = self.checkpoints.arrays(self._asked(*said), lambda: scan().arrays())
+        return Collected.of_arrays(arrays, self.line, partials)
+
+    def tally(self, aggregate: Aggregate) -> Tally:
+        def scan() -> Tally:
+            assert aggregate.value is not None
+            rows = self.rows if aggregate.where is None else self.rows.filter(aggregate.where)
+            return collect_tally(rows, self.line, aggregate.value, correctable=can_be_superseded(self.events))
+
+        if self.checkpoints is None:
+            return scan()
+        said = f"tally of {aggregate.value} where {aggregate.where}"
+        arrays = self.checkpoints.arrays(self._asked(said), lambda: scan().arrays())
+        return Tally.of_arrays(arrays, self.line)
+
+    def _asked(self, *more: str) -> str:
+        days = f"{self.line.as_ofs.tolist()} {self.line.starts.tolist()}"
+        return "\n".join([describe_events(self.events), days, self.who, *more])
 
 
 def _shared_partials(
@@ -356,34 +465,43 @@ def _never_negative(aggregate: Aggregate) -> bool:
     return column is not None and column.minimum is not None and column.minimum >= 0
 
 
-def _refuse_inexact(events: Events, found: Collected) -> None:
-    """Sums are exact while the sizes of what is added stay small; an amount below its size is not looked at."""
-    for name, how in found.grid.combines.items():
-        if how == "sum" and (largest := found.total(name).max(initial=0.0)) >= LARGEST_TOTAL:
-            raise DataRefused(
-                f"{events.table.name}: the values of {events.says!r} add up to {largest:.3g} for one person, and "
-                f"totals from {LARGEST_TOTAL:.3g} are not exact. Limit the column in the table's declaration "
-                f"(`maximum`), or declare it in a larger unit."
-            )
+def refuse_inexact(events: Events, largest_total: float) -> None:
+    """Hold sums to what is exact.
 
-
-def _register(records: Records, latest: Latest, people: pl.DataFrame, as_ofs: Sequence[date]) -> Register:
-    """The rows of a register, ranked in order of time."""
-    events = latest.events
-    order = order_in_time(events)
-    ranked = (
-        rows_of(records, events)
-        .filter(pl.col(latest.key or "person_key").is_not_null())
-        .select(
-            pl.col(order).name.prefix("order."),
-            pl.col(OCCURRED, KNOWN, SUPERSEDED),
-            look_up=latest.key or "person_key",
-            latest=latest.value,
+    Raises:
+        DataRefused: the sizes of what was added up for one person are too large together.
+    """
+    if largest_total >= LARGEST_TOTAL:
+        raise DataRefused(
+            f"{events.table.name}: the values of {events.says!r} add up to {largest_total:.3g} for one person, and "
+            f"totals from {LARGEST_TOTAL:.3g} are not exact. Limit the column in the table's declaration "
+            f"(`maximum`), or declare it in a larger unit."
         )
-        .collect(engine="streaming")
-        .sort([*(f"order.{name}" for name in order), "latest"])
-        .with_row_index("rank")
+
+
+def register_rows(rows: pl.LazyFrame, latest: Latest) -> pl.LazyFrame:
+    """Of event rows (from `rows_of`): what puts them in order, their times, `look_up` and `latest`."""
+    look_up = latest.key or "person_key"
+    return rows.filter(pl.col(look_up).is_not_null()).select(
+        pl.col(order_in_time(latest.events)).name.prefix("order."),
+        pl.col(OCCURRED, KNOWN, SUPERSEDED),
+        look_up=look_up,
+        latest=latest.value,
     )
+
+
+def in_order(latest: Latest) -> list[str]:
+    """The columns of `register_rows` that put rows in order of time, empty ones first."""
+    return [*(f"order.{name}" for name in order_in_time(latest.events)), "latest"]
+
+
+def register_of(rows: pl.DataFrame, latest: Latest, people: pl.DataFrame, as_ofs: Sequence[date]) -> Register:
+    """The rows of a register (from `register_rows`), ranked in order of time.
+
+    Args:
+        people: `person_key` and `person`, the number of each.
+    """
+    ranked = rows.sort(in_order(latest)).with_row_index("rank")
     keys = None if latest.via is None else ranked["look_up"].unique().sort()
     numbered = (
         people.select(look_up="person_key", person="person")

@@ -6,6 +6,7 @@ values make many pairs, most of them of a single event; only pairs with several 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,23 @@ class Tally:
 
     cells: Cells
     pair: np.ndarray
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything but the declarations, to be written down."""
+        cells = self.cells
+        return {
+            "person": cells.person, "interval": cells.interval, "first": cells.first, "stop": cells.stop,
+            "events": cells.partials[EVENTS], "pair": self.pair,
+        }  # fmt: skip
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, np.ndarray], timeline: Timeline) -> Tally:
+        """What `arrays` wrote down."""
+        cells = Cells(
+            timeline, arrays["person"], arrays["interval"], arrays["first"], arrays["stop"],
+            {EVENTS: arrays["events"]},
+        )  # fmt: skip
+        return cls(cells, arrays["pair"])
 
     def of_people(self, low: int, high: int) -> Tally:
         """The pairs of people `low` to `high - 1`; people are renumbered from 0."""
@@ -80,16 +98,24 @@ class Tally:
 
 def collect_tally(rows: pl.LazyFrame, timeline: Timeline, value: pl.Expr, *, correctable: bool) -> Tally:
     """The pairs of event rows (from `rows_of`) that carry an integer `person`; rows without a value are none."""
+    found = tally_rows(rows, timeline, value, correctable=correctable).collect(engine="streaming")
+    return tally_of(found, timeline)
+
+
+def tally_rows(rows: pl.LazyFrame, timeline: Timeline, value: pl.Expr, *, correctable: bool) -> pl.LazyFrame:
+    """How many events there are of each `person`, `value` and `cell`."""
     seen = pl.max_horizontal(day_of(OCCURRED), day_of(KNOWN))
     ends = [day_of(SUPERSEDED).fill_null(NEVER_DAY)] if correctable else []
-    found = (
+    return (
         rows.filter(within(timeline) & (seen < timeline.last_as_of))
         .select("person", cell_key(timeline, day_of(OCCURRED), seen, *ends), value=value)
         .filter(pl.col("value").is_not_null())
         .group_by("person", "value", "cell")
         .agg(pl.len().cast(pl.Float64).alias(EVENTS))
-        .collect(engine="streaming")
-        .sort("person", "value", "cell")
-        .with_columns(pair=pl.struct("person", "value").rle_id())
     )
+
+
+def tally_of(found: pl.DataFrame, timeline: Timeline) -> Tally:
+    """Pairs from rows as `tally_rows` gives them."""
+    found = found.sort("person", "value", "cell").with_columns(pair=pl.struct("person", "value").rle_id())
     return Tally(cells_of(found, timeline, _COUNT), found["pair"].cast(pl.Int64).to_numpy())
