@@ -138,6 +138,16 @@ class Accepted:
             raise NotPermitted(f"{table_name} is held in the enclave; name the purpose of the audit.")
         return self._rows(table)
 
+    def files(self, table_name: str) -> list[Path]:
+        """The Parquet files that hold the rows of a table, one a part; none for an optional table that was not there.
+
+        Raises:
+            WrongUsage, NotPermitted: as `scan` does.
+        """
+        self.scan(table_name)
+        table = self._table(table_name)
+        return [rows_file(self.directory, table, part.name) for part in self.parts.get(table_name, ())]
+
     def has(self, table_name: str) -> bool:
         """Whether the table was there when the extracts were ingested."""
         return table_name in self.parts

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -20,12 +21,13 @@ import polars as pl
 from features import lineage
 from features.definition import ForceDefinition
 from features.describe import describe_term
-from features.engine import Block, Engine, Progress, prepare
+from features.engine import Block, Engine, Prepare, Progress
+from features.engine import prepare as prepare_here
 from features.events import Records
 from features.labels import cohort
 from features.peers import Ask, Values, asks_of, compared
 from features.specs import Catalogue, Colleagues, Idea, Latest, Peers
-from features.store import Checkpoints, FeatureStore
+from features.store import FeatureStore
 from features.windows import checked_as_ofs
 
 UNKNOWN = -1
@@ -161,6 +163,7 @@ def build(
     rows_known_from: pl.DataFrame | None = None,
     people: pl.Series | None = None,
     store: FeatureStore | None = None,
+    prepare: Prepare | None = None,
     progress: Progress | None = None,
 ) -> FeatureTable:
     """The features of the cohort at each as-of date.
@@ -175,6 +178,7 @@ def build(
         people: only these people are built.
         store: where values of earlier runs are kept. A date is computed again only where what it rests on
             has changed; `progress` is told what. Not used for some of the people.
+        prepare: who reads the rows; this machine where None (`features.cluster` has another).
         progress: called with a line on what is being read.
 
     Raises:
@@ -186,9 +190,11 @@ def build(
     lineage.check(catalogue)
     dates = checked_as_ofs(as_ofs)
     if store is None or people is not None or rows_known_from is not None:
-        raw = _raw(force, accepted, dates, catalogue, people, rows_known_from, progress)
+        raw = _raw(
+            force, accepted, dates, catalogue, people, rows_known_from, prepare or prepare_here, progress
+        )
     else:
-        raw = _kept(force, accepted, dates, catalogue, store, progress)
+        raw = _kept(force, accepted, dates, catalogue, store, prepare, progress)
     columns = [_column(idea, name, raw[name], schema) for idea in catalogue.ideas for name in idea.columns]
     found = FeatureSchema(tuple(column for column, _ in columns))
     descriptors = raw.select("person_key", "as_of", *force.cohort.descriptors)
@@ -207,6 +213,7 @@ def _kept(
     dates: Sequence[date],
     catalogue: Catalogue,
     store: FeatureStore,
+    prepare: Prepare | None,
     progress: Progress | None,
 ) -> pl.DataFrame:
     """The values of all dates, those computed before taken from the store, the others put there."""
@@ -220,7 +227,8 @@ def _kept(
             tell(f"{as_of}: {kept.why_not}")
     if missing := [as_of for as_of in dates if as_of not in found]:
         checkpoints = store.checkpoints()
-        raw = _raw(force, accepted, missing, catalogue, None, None, progress, checkpoints)
+        reads = prepare or partial(prepare_here, checkpoints=checkpoints)
+        raw = _raw(force, accepted, missing, catalogue, None, None, reads, progress)
         for as_of in missing:
             found[as_of] = raw.filter(pl.col("as_of") == as_of)
             store.put(catalogue, as_of, found[as_of])
@@ -235,15 +243,15 @@ def _raw(
     catalogue: Catalogue,
     people: pl.Series | None,
     rows_known_from: pl.DataFrame | None,
+    prepare: Prepare,
     progress: Progress | None,
-    checkpoints: Checkpoints | None = None,
 ) -> pl.DataFrame:
     """Person, date, descriptors and every column: numbers with null, categories as words."""
     cohorts = _cohorts(force, accepted, dates)
     rows = _asked_for(cohorts, people, rows_known_from)
     everyone = _everyone(rows, rows_known_from)
     own, at, reference = _compared_values(
-        accepted, catalogue.ideas, dates, cohorts, rows, everyone, rows_known_from is not None, progress, checkpoints
+        accepted, catalogue.ideas, dates, cohorts, rows, everyone, rows_known_from is not None, prepare, progress
     )  # fmt: skip
     columns = _columns(catalogue.ideas, own, at, reference)
     return rows.hstack([values.alias(name) for name, values in columns.items()]).with_columns(
@@ -259,8 +267,8 @@ def _compared_values(
     rows: pl.DataFrame,
     everyone: pl.DataFrame,
     only_newer: bool,
+    prepare: Prepare,
     progress: Progress | None,
-    checkpoints: Checkpoints | None,
 ) -> tuple[Values, np.ndarray, Values]:
     """The values of the rows asked for, those of the whole cohort, and where the former stand in the latter.
 
@@ -270,11 +278,11 @@ def _compared_values(
     across = [idea for idea in ideas if isinstance(idea.of, Peers | Colleagues)]
     asks = _distinct_asks(ideas)
     if not across or (len(rows) == len(cohorts) and not only_newer):
-        own = _computed(accepted, asks, everyone, dates, rows, progress, checkpoints)
+        own = _computed(accepted, asks, everyone, dates, rows, prepare, progress)
         return own, np.arange(len(rows)), own
-    own = _computed(accepted, asks, everyone, dates, rows, progress)
+    own = _computed(accepted, asks, everyone, dates, rows, prepare, progress)
     reference = _computed(
-        accepted, _distinct_asks(across), _everyone(cohorts, None), dates, cohorts, progress
+        accepted, _distinct_asks(across), _everyone(cohorts, None), dates, cohorts, prepare, progress
     )
     key = ["person_key", "as_of"]
     placed = rows.select(key).join(
@@ -294,10 +302,10 @@ def _computed(
     everyone: pl.DataFrame,
     dates: Sequence[date],
     rows: pl.DataFrame,
+    prepare: Prepare,
     progress: Progress | None,
-    checkpoints: Checkpoints | None = None,
 ) -> Values:
-    engine = prepare(accepted, asks, everyone, dates, progress, checkpoints)
+    engine = prepare(accepted, asks, everyone, dates, progress)
     return _values(engine, asks, _Rows.of(rows, everyone, dates))
 
 

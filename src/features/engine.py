@@ -305,6 +305,10 @@ def day_numbers(as_ofs: Sequence[date]) -> np.ndarray:
     return np.array([day_number(as_of) for as_of in as_ofs], dtype=np.float64)
 
 
+# Who reads the rows: `prepare`, or another that takes its first five arguments.
+Prepare = Callable[[Records, Sequence[Ask], pl.DataFrame, Sequence[date], Progress | None], Engine]
+
+
 def leaves(term: Term, window: int) -> Iterator[tuple[Aggregate | Trend, int]]:
     """Each aggregate and trend that a term is made of, with the windows it is asked for."""
     match term:
