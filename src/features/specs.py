@@ -254,6 +254,27 @@ def _expr(value: str | pl.Expr) -> pl.Expr:
     return pl.col(value) if isinstance(value, str) else value
 
 
+# How much; against the person's own past; out of what; when; how much of it on one person or thing; against
+# comparable people; and what surrounds it.
+Aspect = Literal["level", "change", "share", "timing", "concentration", "peers", "circumstance"]
+
+
+def _side(of: Term | Across) -> Aspect:
+    match of:
+        case Change() | Trend():
+            return "change"
+        case Ratio():
+            return "share"
+        case Aggregate(how="days_since_last"):
+            return "timing"
+        case Peers():
+            return "peers"
+        case Latest() | Colleagues():
+            return "circumstance"
+        case _:
+            return "level"
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Idea:
     """One entry of the catalogue, in words a governance reviewer can read.
@@ -270,6 +291,7 @@ class Idea:
         innocent: ordinary explanations a reviewer should look for first.
         more_is_concern: True where a higher value can only ever mean more concern; None where it depends.
         research: the isolated study this belongs to; None for an ordinary feature.
+        aspect: what side of the matter it shows; follows from how it is computed where None.
     """
 
     name: str
@@ -282,6 +304,12 @@ class Idea:
     innocent: tuple[str, ...] = ()
     more_is_concern: bool | None = None
     research: str | None = None
+    aspect: Aspect | None = None
+
+    @property
+    def side(self) -> Aspect:
+        """What side of the matter the idea shows a reviewer."""
+        return self.aspect or _side(self.of)
 
     @property
     def columns(self) -> tuple[str, ...]:
