@@ -530,6 +530,8 @@ def _part_of(table: Table, name: str, accepted: Path, source: str, read: int) ->
 def sink(rows: pl.LazyFrame, path: Path) -> None:
     """Streams rows into a Parquet file, in groups that a reader can skip by their statistics."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    # What an interrupted ingestion left there may be the very file of the ingestion before.
+    path.unlink(missing_ok=True)
     rows.sink_parquet(path, compression="zstd", compression_level=1, row_group_size=ROWS_A_GROUP)
 
 

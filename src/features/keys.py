@@ -133,4 +133,4 @@ def _rows_of(hashes: Hashes, sought: Hashes) -> np.ndarray:
         near = np.flatnonzero(sieve[part % np.uint64(SIEVE)])
         found.append(near[np.isin(part[near], sought)] + before + 1)
         before += part.size
-    return np.concatenate(found)
+    return np.concatenate([*found, np.array([], np.int64)])

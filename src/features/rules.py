@@ -380,7 +380,7 @@ class Applied:
             for name, check in self.by_great_expectations.items()
             if check.elements is not None and check.missing is not None
         }
-        broken = aside.select(SOURCE_ROW, pl.col(BROKEN).explode(empty_as_null=False)).group_by(BROKEN)
+        broken = aside.select(SOURCE_ROW, BROKEN).explode(BROKEN).group_by(BROKEN)
         told = broken.agg(pl.len(), pl.col(SOURCE_ROW).bottom_k(EXAMPLES).sort()).collect(engine="streaming")
         first = {rule: rows for rule, _, rows in told.iter_rows()}
         return Tally(
