@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -21,7 +21,7 @@ import polars as pl
 from features import lineage
 from features.definition import ForceDefinition
 from features.describe import describe_term
-from features.engine import Block, Engine, Prepare, Progress
+from features.engine import Block, Engine, Prepare, Progress, people_at_once
 from features.engine import prepare as prepare_here
 from features.events import Records
 from features.labels import cohort
@@ -31,6 +31,7 @@ from features.store import FeatureStore
 from features.windows import checked_as_ofs
 
 UNKNOWN = -1
+DESCRIPTOR = "descriptor."
 
 
 @dataclass(frozen=True)
@@ -190,14 +191,16 @@ def build(
     lineage.check(catalogue)
     dates = checked_as_ofs(as_ofs)
     if store is None or people is not None or rows_known_from is not None:
-        raw = _raw(
-            force, accepted, dates, catalogue, people, rows_known_from, prepare or prepare_here, progress
-        )
+        reads = prepare or prepare_here
+        tables = _by_date(force, accepted, dates, catalogue, people, rows_known_from, reads, progress)
+        raw = pl.concat([of_date for _, of_date in tables], rechunk=False)
     else:
         raw = _kept(force, accepted, dates, catalogue, store, prepare, progress)
     columns = [_column(idea, name, raw[name], schema) for idea in catalogue.ideas for name in idea.columns]
     found = FeatureSchema(tuple(column for column, _ in columns))
-    descriptors = raw.select("person_key", "as_of", *force.cohort.descriptors)
+    descriptors = raw.select(
+        "person_key", "as_of", *(pl.col(f"{DESCRIPTOR}{name}").alias(name) for name in force.cohort.descriptors)
+    )  # fmt: skip
     everyone = _everyone(descriptors, rows_known_from)
     return FeatureTable(
         frame=raw.select("person_key", "as_of").hstack([series for _, series in columns]),
@@ -218,25 +221,20 @@ def _kept(
 ) -> pl.DataFrame:
     """The values of all dates, those computed before taken from the store, the others put there."""
     tell = progress or (lambda line: None)
-    found: dict[date, pl.DataFrame] = {}
-    for as_of in dates:
-        kept = store.get(catalogue, as_of)
-        if kept.values is not None:
-            found[as_of] = kept.values
-        else:
-            tell(f"{as_of}: {kept.why_not}")
-    if missing := [as_of for as_of in dates if as_of not in found]:
+    why = {as_of: store.why_not(catalogue, as_of) for as_of in dates}
+    for as_of, changed in why.items():
+        if changed is not None:
+            tell(f"{as_of}: {changed}")
+    if missing := [as_of for as_of, changed in why.items() if changed is not None]:
         checkpoints = store.checkpoints()
         reads = prepare or partial(prepare_here, checkpoints=checkpoints)
-        raw = _raw(force, accepted, missing, catalogue, None, None, reads, progress)
-        for as_of in missing:
-            found[as_of] = raw.filter(pl.col("as_of") == as_of)
-            store.put(catalogue, as_of, found[as_of])
+        for as_of, values in _by_date(force, accepted, missing, catalogue, None, None, reads, progress):
+            store.put(catalogue, as_of, values)
         checkpoints.clear()
-    return pl.concat([found[as_of] for as_of in dates], rechunk=True)
+    return pl.concat([store.get(catalogue, as_of) for as_of in dates], rechunk=False)
 
 
-def _raw(
+def _by_date(
     force: ForceDefinition,
     accepted: Records,
     dates: Sequence[date],
@@ -245,50 +243,32 @@ def _raw(
     rows_known_from: pl.DataFrame | None,
     prepare: Prepare,
     progress: Progress | None,
-) -> pl.DataFrame:
-    """Person, date, descriptors and every column: numbers with null, categories as words."""
+) -> Iterator[tuple[date, pl.DataFrame]]:
+    """Date by date: person, date, descriptors and every column, numbers with null and categories as words.
+
+    Terms are computed for all dates at once, since a scan answers all of them; the columns made of them are
+    many more, so only one date's are held.
+    """
     cohorts = _cohorts(force, accepted, dates)
     rows = _asked_for(cohorts, people, rows_known_from)
-    everyone = _everyone(rows, rows_known_from)
-    own, at, reference = _compared_values(
-        accepted, catalogue.ideas, dates, cohorts, rows, everyone, rows_known_from is not None, prepare, progress
-    )  # fmt: skip
-    columns = _columns(catalogue.ideas, own, at, reference)
-    return rows.hstack([values.alias(name) for name, values in columns.items()]).with_columns(
-        pl.col(pl.Float64).fill_nan(None)
-    )
-
-
-def _compared_values(
-    accepted: Records,
-    ideas: Sequence[Idea],
-    dates: Sequence[date],
-    cohorts: pl.DataFrame,
-    rows: pl.DataFrame,
-    everyone: pl.DataFrame,
-    only_newer: bool,
-    prepare: Prepare,
-    progress: Progress | None,
-) -> tuple[Values, np.ndarray, Values]:
-    """The values of the rows asked for, those of the whole cohort, and where the former stand in the latter.
-
-    Comparisons need the whole cohort, also where few people are asked for; without comparisons nobody else
-    is read.
-    """
+    ideas = catalogue.ideas
+    own = _computed(accepted, _distinct_asks(ideas), rows, rows_known_from, dates, prepare, progress)
+    everyone = own
     across = [idea for idea in ideas if isinstance(idea.of, Peers | Colleagues)]
-    asks = _distinct_asks(ideas)
-    if not across or (len(rows) == len(cohorts) and not only_newer):
-        own = _computed(accepted, asks, everyone, dates, rows, prepare, progress)
-        return own, np.arange(len(rows)), own
-    own = _computed(accepted, asks, everyone, dates, rows, prepare, progress)
-    reference = _computed(
-        accepted, _distinct_asks(across), _everyone(cohorts, None), dates, cohorts, prepare, progress
-    )
+    if across and (len(rows) < len(cohorts) or rows_known_from is not None):
+        # Comparisons need the whole cohort, also where few people are asked for.
+        everyone = _computed(accepted, _distinct_asks(across), cohorts, None, dates, prepare, progress)
     key = ["person_key", "as_of"]
-    placed = rows.select(key).join(
+    at = rows.select(key).join(
         cohorts.select(key).with_row_index("at"), on=key, how="left", maintain_order="left"
-    )
-    return own, placed["at"].to_numpy().astype(np.int64), reference
+    )["at"].to_numpy().astype(np.int64)  # fmt: skip
+    for index, as_of in enumerate(dates):
+        mine, others = own.of_date(index), everyone.of_date(index)
+        columns = _columns(ideas, own.part(mine), at[mine] - others.start, everyone.part(others))
+        values = [column.alias(name) for name, column in columns.items()]
+        # A feature may bear the name of a descriptor.
+        of_people = rows[mine].rename({name: f"{DESCRIPTOR}{name}" for name in force.cohort.descriptors})
+        yield as_of, of_people.hstack(values).with_columns(pl.col(pl.Float64).fill_nan(None))
 
 
 def _distinct_asks(ideas: Iterable[Idea]) -> list[Ask]:
@@ -299,25 +279,41 @@ def _distinct_asks(ideas: Iterable[Idea]) -> list[Ask]:
 def _computed(
     accepted: Records,
     asks: Sequence[Ask],
-    everyone: pl.DataFrame,
-    dates: Sequence[date],
     rows: pl.DataFrame,
+    rows_known_from: pl.DataFrame | None,
+    dates: Sequence[date],
     prepare: Prepare,
     progress: Progress | None,
 ) -> Values:
-    engine = prepare(accepted, asks, everyone, dates, progress)
-    return _values(engine, asks, _Rows.of(rows, everyone, dates))
+    """Every term for every row; so many people at a time that what is scanned of them fits into memory."""
+    everyone = _everyone(rows, rows_known_from)
+    at_once = people_at_once(asks, dates)
+    filled = _Filled.of(rows, everyone, dates, asks)
+    for low in range(0, max(len(everyone), 1), at_once):
+        some = everyone[low : low + at_once]
+        filled.fill(prepare(accepted, asks, some, dates, progress), low)
+    return filled.values()
 
 
 @dataclass(frozen=True, eq=False)
-class _Rows:
-    """The rows of a table by person and date: `at` is [person, date], -1 where somebody is not in the cohort."""
+class _Filled:
+    """The rows of a table, filled with terms some people at a time.
 
+    `at` is the row of each [person, date], -1 where somebody is not in the cohort; `words` has the categories
+    of rows in the order in which they were filled, which `order` tells.
+    """
+
+    asks: Sequence[Ask]
     at: np.ndarray
     as_of: np.ndarray
+    numbers: dict[tuple[int, int], np.ndarray]
+    words: dict[tuple[int, int], list[pl.Series]]
+    order: list[np.ndarray]
 
     @classmethod
-    def of(cls, rows: pl.DataFrame, everyone: pl.DataFrame, dates: Sequence[date]) -> _Rows:
+    def of(
+        cls, rows: pl.DataFrame, everyone: pl.DataFrame, dates: Sequence[date], asks: Sequence[Ask]
+    ) -> _Filled:
         numbered = everyone.select("person_key").with_row_index("person")
         placed = rows.select("person_key", "as_of").join(
             numbered, on="person_key", how="left", maintain_order="left"
@@ -325,32 +321,37 @@ class _Rows:
         as_of = np.searchsorted(np.array(dates, dtype="datetime64[D]"), placed["as_of"].to_numpy())
         at = np.full((len(everyone), len(dates)), -1)
         at[placed["person"].to_numpy(), as_of] = np.arange(len(rows))
-        return cls(at, as_of)
+        words: dict[tuple[int, int], list[pl.Series]] = {
+            ask.place: [] for ask in asks if isinstance(ask.term, Latest) and ask.term.how == "category"
+        }
+        numbers = {ask.place: np.empty(len(rows)) for ask in asks if ask.place not in words}
+        return cls(asks, at, as_of, numbers, words, [])
 
+    def fill(self, engine: Engine, first: int) -> None:
+        """Compute the people that an engine has read, blocks side by side; `first` is the place of the first."""
+        with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+            for at, words in threads.map(lambda block: self._fill_block(block, first), engine.blocks()):
+                self.order.append(at)
+                for place, of_block in words.items():
+                    self.words[place].append(of_block)
 
-def _values(engine: Engine, asks: Sequence[Ask], rows: _Rows) -> Values:
-    """Every term asked for, row by row of the table; blocks of people are computed side by side."""
-    n_rows = len(rows.as_of)
-    categories = {ask.place for ask in asks if isinstance(ask.term, Latest) and ask.term.how == "category"}
-    numbers = {ask.place: np.empty(n_rows) for ask in asks if ask.place not in categories}
-
-    def fill(block: Block) -> tuple[np.ndarray, dict[tuple[int, int], pl.Series]]:
-        at = rows.at[block.low : block.high]
+    def _fill_block(self, block: Block, first: int) -> tuple[np.ndarray, dict[tuple[int, int], pl.Series]]:
+        at = self.at[first + block.low : first + block.high]
         there = at >= 0
         cells = pl.Series(np.flatnonzero(there), dtype=pl.UInt32)
         words: dict[tuple[int, int], pl.Series] = {}
-        for ask in asks:
-            if isinstance(ask.term, Latest) and ask.place in categories:
+        for ask in self.asks:
+            if isinstance(ask.term, Latest) and ask.place in self.words:
                 words[ask.place] = block.latest(ask.term).cast(pl.String).gather(cells)
             else:
-                numbers[ask.place][at[there]] = block.numbers(ask.term, ask.window)[there]
+                self.numbers[ask.place][at[there]] = block.numbers(ask.term, ask.window)[there]
         return at[there], words
 
-    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        filled = list(threads.map(fill, engine.blocks()))
-    back = pl.Series(np.argsort(np.concatenate([at for at, _ in filled])), dtype=pl.UInt32)
-    words = {place: pl.concat([part[place] for _, part in filled]).gather(back) for place in categories}
-    return Values(rows.as_of, numbers, words)
+    def values(self) -> Values:
+        """Every term, row by row of the table."""
+        back = pl.Series(np.argsort(np.concatenate(self.order)), dtype=pl.UInt32)
+        words = {place: pl.concat(parts).gather(back) for place, parts in self.words.items()}
+        return Values(self.as_of, self.numbers, words)
 
 
 def _columns(ideas: Sequence[Idea], own: Values, at: np.ndarray, everyone: Values) -> dict[str, pl.Series]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from features.lineage import columns_read, marks_of
+from collections.abc import Mapping, Sequence
+
+from features.definition import ForceDefinition
+from features.lineage import columns_read, marks_of, sensitivity_of
 from features.specs import (
     Across,
     Aggregate,
     Alike,
+    Aspect,
     Banded,
-    Catalogue,
     Change,
     Colleagues,
     Events,
@@ -20,34 +23,83 @@ from features.specs import (
     Term,
     Trend,
 )
+from features.tables import LAWFUL_BASES, Sensitivity
+
+SIDES: Mapping[Aspect, str] = {
+    "level": "level",
+    "change": "change against the own past",
+    "share": "share",
+    "timing": "timing",
+    "concentration": "concentration",
+    "peers": "beside peers",
+    "circumstance": "circumstance",
+}
+HEAD = (
+    "idea", "side", "what it says", "unit", "windows (days)", "also speaks to", "innocent explanations", "basis", "reads",
+)  # fmt: skip
+BASIS_TAGS = {Sensitivity.STANDARD: "P", Sensitivity.CRIMINAL: "P, C", Sensitivity.SPECIAL: "P, S"}
 
 
-def describe(catalogue: Catalogue) -> str:
-    """A Markdown document: one table a family, with what each idea counts, from where, and its innocent sides."""
-    families = dict.fromkeys(idea.family for idea in catalogue.ideas)
-    head = (
-        "| idea | what it says | unit | windows (days) | speaks to | innocent explanations | reads |\n"
-        + "|---" * 7
-        + "|"
-    )
-    parts = []
-    for family in families:
-        lines = [_line(idea) for idea in catalogue.ideas if idea.family == family]
-        parts.append("\n".join([f"### {family[0].upper()}{family[1:]}", "", head, *lines]))
+def describe(force: ForceDefinition) -> str:
+    """A Markdown document of a force's catalogue, by kind of conduct and side of it.
+
+    What each idea counts, from where, on which basis, and the ordinary explanations to look for first.
+    """
+    ideas = force.catalogue.ideas
+    ordinary = [idea for idea in ideas if idea.research is None]
+    parts = [
+        f"# What is asked of the records: {force.title}",
+        f"{len(ordinary)} ideas, {sum(len(idea.columns) for idea in ordinary)} columns with their windows. Written by "
+        "`evenhand features --describe`; the declarations are in `features.catalogue`.",
+        _legend(ideas),
+    ]
+    for code, name in (*force.typologies.items(), (None, "context, no concern in itself")):
+        chosen = [idea for idea in ordinary if (idea.typologies[:1] or (None,))[0] == code]
+        parts += _section(f"{code}: {name}" if code else name[0].upper() + name[1:], chosen)
+    for study in dict.fromkeys(idea.research for idea in ideas if idea.research is not None):
+        title = f"Study of {study}, apart from every ordinary run"
+        parts += _section(title, [idea for idea in ideas if idea.research == study])
     return "\n\n".join(parts) + "\n"
+
+
+def _legend(ideas: Sequence[Idea]) -> str:
+    bases = [f"- {tag}: {LAWFUL_BASES[kind]}" for kind, tag in BASIS_TAGS.items()]
+    among = dict.fromkeys(idea.of.among for idea in ideas if isinstance(idea.of, Peers))
+    peers = [
+        f"- Beside peers: {one.says}; at least {one.at_least} people, else the likeness is widened."
+        for one in among
+    ]
+    return "\n".join(
+        ["Basis, as proposed to the controller, who records it in `governance.toml`:", "", *bases, *peers]
+    )
+
+
+def _section(title: str, ideas: Sequence[Idea]) -> list[str]:
+    if not ideas:
+        return []
+    order = list(SIDES)
+    rows = [_line(idea) for idea in sorted(ideas, key=lambda idea: order.index(idea.side))]
+    return [f"## {title}", "\n".join([_row(HEAD), "|---" * len(HEAD) + "|", *rows])]
 
 
 def _line(idea: Idea) -> str:
     marks = "".join(f" (marked {mark})" for mark in sorted(marks_of(idea)))
-    cells = (
-        f"`{idea.name}`",
-        idea.says + marks,
-        idea.unit,
-        ", ".join(map(str, idea.windows)) or "as it stands",
-        ", ".join(idea.typologies) or "context",
-        "; ".join(idea.innocent),
-        ", ".join(f"`{column}`" for column in sorted(columns_read(idea))),
+    return _row(
+        (
+            f"`{idea.name}`",
+            SIDES[idea.side],
+            idea.says + marks,
+            idea.unit,
+            ", ".join(map(str, idea.windows)) or "as it stands",
+            ", ".join(idea.typologies[1:]),
+            "; ".join(idea.innocent),
+            BASIS_TAGS[sensitivity_of(idea)],
+            ", ".join(f"`{column}`" for column in sorted(columns_read(idea))),
+        )
     )
+
+
+def _row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -36,6 +36,10 @@ LARGEST_TOTAL = 2.0**33
 # A block's dense arrays are people x dates x 8 bytes each: 4,096 people and 24 dates make 0.8 MB.
 PEOPLE_IN_BLOCK = 4096
 
+# Everything scanned of the people who are read at once. More people than fit are read in turns, each turn a
+# scan of every table.
+GRIDS_IN_MEMORY = 1_600_000_000
+
 # Called with a line on what is being read.
 Progress = Callable[[str], None]
 
@@ -299,6 +303,12 @@ def prepare(
             rows = register_rows(rows_of(records, events), latest).collect(engine="streaming")
             registers[id(latest)] = register_of(rows, latest, people, as_ofs)
     return Engine(day_numbers(as_ofs), len(people), collected, tallies, registers, names)
+
+
+def people_at_once(asks: Sequence[Ask], as_ofs: Sequence[date]) -> int:
+    """How many people's grids fit into `GRIDS_IN_MEMORY`, in whole blocks; at least a block."""
+    grid = sum(len(reading.timeline.starts) * len(reading.partials) * 8 for reading in readings(asks, as_ofs))
+    return PEOPLE_IN_BLOCK * max(1, GRIDS_IN_MEMORY // (PEOPLE_IN_BLOCK * max(grid, 1)))
 
 
 def day_numbers(as_ofs: Sequence[date]) -> np.ndarray:

@@ -30,7 +30,7 @@ from features.specs import (
     Term,
     Trend,
 )
-from features.tables import Column, Mark, Table
+from features.tables import Column, Mark, Sensitivity, Table
 
 Read = tuple[Table, Column]
 
@@ -43,6 +43,14 @@ def columns_read(of: Term | Across | Idea) -> frozenset[str]:
 def marks_of(idea: Idea) -> frozenset[Mark]:
     """The marks an idea inherits from what it reads."""
     return frozenset(mark for table, column in _reads(idea.of) for mark in table.marks_of(column.name))
+
+
+def sensitivity_of(idea: Idea) -> Sensitivity:
+    """The strictest handling that any table an idea descends from calls for."""
+    found = {table.sensitivity for table, _ in _reads(idea.of)}
+    return next(
+        one for one in (Sensitivity.SPECIAL, Sensitivity.CRIMINAL, Sensitivity.STANDARD) if one in found
+    )
 
 
 def marks_of_set(

@@ -45,6 +45,19 @@ class Values:
     words: Mapping[tuple[int, int], pl.Series]
     _codes: dict[int, np.ndarray] = field(default_factory=dict, init=False)
 
+    def of_date(self, index: int) -> slice:
+        """The rows of a date; rows are in order of date."""
+        low, high = np.searchsorted(self.as_of, [index, index + 1])
+        return slice(int(low), int(high))
+
+    def part(self, rows: slice) -> Values:
+        """The values of some rows that follow each other."""
+        return Values(
+            self.as_of[rows],
+            {place: values[rows] for place, values in self.numbers.items()},
+            {place: words[rows] for place, words in self.words.items()},
+        )
+
     def number(self, term: Term, window: int) -> np.ndarray:
         return self.numbers[id(term), window]
 

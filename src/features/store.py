@@ -29,14 +29,6 @@ if TYPE_CHECKING:
 NOTE = "evenhand.rests_on"
 
 
-@dataclass(frozen=True)
-class Kept:
-    """What the store has of a date: its values, or why they are to be computed."""
-
-    values: pl.DataFrame | None
-    why_not: str | None
-
-
 @dataclass(frozen=True, eq=False)
 class FeatureStore:
     """A directory of one Parquet file a date and catalogue, over the rows of one workspace."""
@@ -44,16 +36,18 @@ class FeatureStore:
     directory: Path
     accepted: Accepted
 
-    def get(self, catalogue: Catalogue, as_of: date) -> Kept:
-        """The values of a date, if what they rest on is as it was."""
+    def why_not(self, catalogue: Catalogue, as_of: date) -> str | None:
+        """Why the values of a date are to be computed; None where those kept still stand."""
         path = self._path(catalogue, as_of)
         if not path.is_file():
-            return Kept(None, "not computed before")
+            return "not computed before"
         then = json.loads(pl.read_parquet_metadata(path)[NOTE])
         changed = _changes(then, rests_on(catalogue, self.accepted, as_of))
-        if changed:
-            return Kept(None, "; ".join(changed))
-        return Kept(pl.read_parquet(path), None)
+        return f"computed again, because {'; '.join(changed)}" if changed else None
+
+    def get(self, catalogue: Catalogue, as_of: date) -> pl.DataFrame:
+        """The values kept of a date."""
+        return pl.read_parquet(self._path(catalogue, as_of))
 
     def put(self, catalogue: Catalogue, as_of: date, values: pl.DataFrame) -> None:
         """Keep the values of a date in place of older ones."""

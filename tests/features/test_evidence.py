@@ -116,7 +116,7 @@ def test_a_screened_row_is_never_shown_and_its_type_neither():
 
 
 def test_over_the_whole_catalogue_the_rows_add_up_to_the_value():
-    tables = tuple(table for table in uk.TABLES if not table.enclave)
+    tables = tuple(table for table in uk.FORCE.tables if not table.enclave)
     given = accepted(tables, random_rows(tables, 5, rows_a_table=80))
     built = build(uk.FORCE, given, AS_OFS[1:2], catalogue=uk.CATALOGUE)
     row = next(built.frame.iter_rows(named=True))

@@ -6,6 +6,8 @@ import polars as pl
 import pytest
 
 from features.catalogue import chicago, uk
+from features.catalogue.uk import research as uk_research
+from features.catalogue.uk.parts import SEARCHES
 from features.errors import GateRefused
 from features.lineage import check, columns_read, marks_of, marks_of_set, refuse_marked
 from features.specs import Catalogue, Change, Events, Joined, Latest, Product, Term, count, mean, ratio, total
@@ -65,8 +67,8 @@ def test_the_partners_conditions_count_too():
 
 
 def test_a_person_number_is_named_as_the_source_names_it():
-    assert "system_access.user_no" in columns_read(uk.SEARCHES)
-    assert "system_access.person_key" not in columns_read(uk.SEARCHES)
+    assert "system_access.user_no" in columns_read(SEARCHES)
+    assert "system_access.person_key" not in columns_read(SEARCHES)
 
 
 @pytest.mark.parametrize(
@@ -206,6 +208,6 @@ def test_research_over_sickness_is_health_and_nothing_protected_gets_past_its_sc
     research = [one for one in uk.CATALOGUE.ideas if one.research == "sickness"]
     assert research
     assert {mark for one in research for mark in marks_of(one)} == {Mark.HEALTH}
-    assert uk.SPELL.screen is not None
-    screened = set(uk.SPELL.screen.meta.root_names())
+    assert uk_research.SPELL.screen is not None
+    screened = set(uk_research.SPELL.screen.meta.root_names())
     assert {SICKNESS_SPELL.by_name[name].mark for name in screened} == {Mark.PROTECTED}

@@ -26,10 +26,10 @@ from tests.features.random_records import AS_OFS, accepted, random_rows
 
 SEEDS = st.integers(min_value=0, max_value=2**32 - 1)
 CATALOGUE = uk.CATALOGUE.with_research("sickness")
-TABLES = tuple(table for table in uk.TABLES if not table.enclave)
+TABLES = tuple(table for table in uk.FORCE.tables if not table.enclave)
 SMALL_TABLES = tuple(table for table in small_force.TABLES if not table.enclave)
 # A seed shrinks to nothing simpler.
-few = settings(max_examples=8, derandomize=True, deadline=None, phases=[Phase.explicit, Phase.generate])
+few = settings(max_examples=5, derandomize=True, deadline=None, phases=[Phase.explicit, Phase.generate])
 
 
 def uk_features(rows: dict[str, pl.DataFrame], *as_ofs) -> FeatureTable:

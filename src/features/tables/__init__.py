@@ -54,6 +54,15 @@ class Sensitivity(StrEnum):
     CRIMINAL = "criminal"
 
 
+# The basis on which data of each kind would be processed; whether it holds for a force, and which condition of
+# Schedule 1 it relies on, is for the controller to record in governance.toml.
+LAWFUL_BASES: Mapping[Sensitivity, str] = {
+    Sensitivity.STANDARD: "public task (UK GDPR Article 6(1)(e))",
+    Sensitivity.CRIMINAL: "public task; criminal-offence data (Article 10, Data Protection Act 2018 Schedule 1)",
+    Sensitivity.SPECIAL: "public task; special category data (Article 9, Data Protection Act 2018 Schedule 1)",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Column:
     """One column of a source table.
