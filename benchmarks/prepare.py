@@ -16,7 +16,7 @@ def workspace_of(data: Path) -> Workspace:
 
 
 def main(data: str, people: str, months: str, seed: str) -> None:
-    simulate(Path(data), officers=int(people), months=int(months), seed=int(seed))
+    simulate(Path(data), officers=int(people), months=int(months), seed=int(seed), dense=True)
     workspace_of(Path(data)).validate()
 
 

@@ -96,10 +96,26 @@ def simulate(
     months: int = 60,
     seed: int = 1,
     preset: Annotated[
-        Literal["benign", "casey", "adversarial"],
-        Parameter(help="No bias in detection; bias as Casey found it; confounders stronger than misconduct."),
+        Literal["benign", "casey", "adversarial", "null"],
+        Parameter(
+            help="No bias in detection; bias as Casey found it; confounders stronger than misconduct; no signal at all."
+        ),
     ] = "casey",
-    null: Annotated[bool, Parameter(help="Plant no signal of misconduct at all.", negative="")] = False,
+    dense: Annotated[
+        bool,
+        Parameter(
+            help="More misconduct, and more of it noticed, than is published: for small forces.", negative=""
+        ),
+    ] = False,
+    confounder: Annotated[
+        list[str] | None, Parameter(help="Only these innocent explanations; all by default.", negative="")
+    ] = None,
+    uses_per_tour: Annotated[
+        float | None, Parameter(help="Routine uses of systems a tour: 4.8, in a dense force 0.75.")
+    ] = None,
+    by_month: Annotated[
+        bool, Parameter(help="A folder of monthly parts a table, as a force exports.", negative="")
+    ] = False,
     protected_seed: Annotated[
         int | None, Parameter(help="Seed of sickness, absence and adjustments alone.")
     ] = None,
@@ -109,14 +125,15 @@ def simulate(
 ) -> None:
     """Write the extracts of a simulated force, with an answer key that no later step reads.
 
-    Example: evenhand simulate --officers 2000 --months 60 --seed 7 --out data
+    Example: evenhand simulate --officers 2000 --months 60 --dense --seed 7 --out data
     """
     from evenhand import terminal
     from evenhand.force.simulate import simulate as write_force
 
     written = write_force(
-        out, officers=officers, months=months, seed=seed, preset=preset, null=null,
-        protected_seed=protected_seed, recode_reasons=recode_reasons, progress=terminal.progress(),
+        out, officers=officers, months=months, seed=seed, preset=preset, dense=dense, confounders=confounder,
+        uses_per_tour=uses_per_tour, by_month=by_month, protected_seed=protected_seed,
+        recode_reasons=recode_reasons, progress=terminal.progress(),
     )  # fmt: skip
     terminal.say(f"Wrote a force of {officers:,} people over {months} months to {written}.")
 

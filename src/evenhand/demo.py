@@ -30,6 +30,10 @@ def run_demo(config: Config, *, officers: int, months: int, progress: Callable[[
     empty_register(config)
     workspace = Workspace(config, progress=progress)
 
+    say(
+        "The force is dense: more misconduct, and more of it noticed, than published rates have, so that a force "
+        "of this size has enough to learn from. Its figures say nothing of how common misconduct is."
+    )
     heading("1. What was recorded: accepted, quarantined, not joined")
     print_account(workspace.validate())
 

@@ -194,7 +194,7 @@ def _resampled_totals(differences: np.ndarray) -> np.ndarray:
 
 
 def _null_part(seed: int) -> Part:
-    with _simulated(seed, people=NULL_PEOPLE, null=True) as workspace:
+    with _simulated(seed, people=NULL_PEOPLE, preset="null") as workspace:
         experiment = _experiment_settled(workspace, seed)
         more = next(each for each in experiment.counts.iter_rows(named=True) if each["method"] == "random")
         return {
@@ -382,7 +382,7 @@ class _simulated(_workspace):  # noqa: N801
             officers=self._people,
             months=MONTHS,
             seed=self._seed,
-            preset="casey",
+            dense=True,
             **self._how,
         )
         self._given = {"force": "simulated", "data": str(data)}

@@ -56,13 +56,13 @@ def small_workspace(project: Path) -> Workspace:
 def simulate_once(
     config: Config, *, officers: int, months: int, progress: Callable[[str], None] | None = None
 ) -> None:
-    """The force of these numbers in the configuration's data folder, written anew unless it is there already.
+    """The dense force of these numbers in the configuration's data folder, written anew unless it is there already.
 
     Raises:
         WrongUsage: the folder holds something other than a simulated force.
     """
     data = Path(config.data)
-    asked = f"{officers} people, {months} months, seed {config.seed}\n"
+    asked = f"{officers} people, {months} months, seed {config.seed}, dense\n"
     told = data / ANSWER_KEY / "asked.txt"
     if told.is_file() and told.read_text() == asked:
         return
@@ -70,7 +70,7 @@ def simulate_once(
         raise WrongUsage(f"{data} exists and is not a simulated force. Choose another folder: --out DIR.")
     if data.exists():
         shutil.rmtree(data)
-    simulate(data, officers=officers, months=months, seed=config.seed, progress=progress)
+    simulate(data, officers=officers, months=months, seed=config.seed, dense=True, progress=progress)
     told.write_text(asked)
 
 

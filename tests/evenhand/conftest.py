@@ -23,13 +23,13 @@ class Told:
 @pytest.fixture(scope="session")
 def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The extracts of a force that is large enough to train on."""
-    return simulate(tmp_path_factory.mktemp("force") / "data", officers=400, months=60, seed=11)
+    return simulate(tmp_path_factory.mktemp("force") / "data", officers=400, months=60, seed=11, dense=True)
 
 
 @pytest.fixture(scope="session")
 def few_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The extracts of a force of a hundred and fifty people over a year, for spoiling."""
-    return simulate(tmp_path_factory.mktemp("few") / "data", officers=150, months=12, seed=3)
+    return simulate(tmp_path_factory.mktemp("few") / "data", officers=150, months=12, seed=3, dense=True)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ SEED = 77
 
 
 def workspace(folder: Path, **how: object) -> Workspace:
-    data = simulate(folder / "data", officers=400, months=60, seed=SEED, **how)  # type: ignore[arg-type]  # as simulate takes
+    data = simulate(folder / "data", officers=400, months=60, seed=SEED, dense=True, **how)  # type: ignore[arg-type]  # as simulate takes
     return Workspace(load_config(None, data=str(data), out=folder / "out", suites=ROOT / "expectations"))
 
 

@@ -2,73 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import polars as pl
 
-from evenhand.force.draws import Draws
-from evenhand.force.extracts import Rows
-from features.tables import Column, Table
+from evenhand.force.columns import Column, Labels, Rows, Times, joined
+from evenhand.force.draws import Draws, Flags
+from evenhand.force.people import MINUTES_A_DAY
+from features.tables import Column as Declared
+from features.tables import Table
 
-# A spoiled row here would take many good rows of other tables with it.
-SPARED = frozenset({"establishment", "identity_map", "role_expectation"})
+# A spoiled row here would take many good rows of other tables with it, or there are too few to spoil.
+SPARED = frozenset({"establishment", "identity_map", "role_expectation", "hybrid_policy", "major_incident"})
+RECORD = {name: pl.String() for name in ("table", "defect", "column", "key")}
+
+# A defect: its name, the column it spoils, and how.
+Plan = tuple[str, str, Callable[[Rows, Flags], Column]]
 
 
-def spoiled(table: Table, rows: Rows, share: float, draws: Draws) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows with about `share` of them spoiled, and a record [table, defect, column, key, rows]."""
-    if table.name in SPARED:
-        return rows.frame, _record(table, [])
+def spoiled(table: Table, rows: Rows, share: float, draws: Draws) -> tuple[Rows, pl.DataFrame]:
+    """The rows with about `share` of them spoiled, and a record [table, defect, column, key]."""
+    if table.name in SPARED or len(rows.code) == 0:
+        return rows, pl.DataFrame(schema=RECORD)
+    plans = list(_plans(table))
     chance = draws.of_row(rows.code, f"bad {table.name}")
-    plans = [plan for plan in _plans(table) if plan[1] in rows.frame.columns]
-    each = share / (len(plans) + 1)
-    chosen = np.floor(chance / each).astype(np.int64)
-    frame, records = rows.frame, []
-    for number, (defect, column, bad) in enumerate(plans):
-        hit = pl.Series(chosen == number)
-        records.append(_noted(table, frame.filter(hit), defect, column))
-        frame = frame.with_columns(pl.when(hit).then(bad).otherwise(pl.col(column)).alias(column))
-    twice = frame.filter(pl.Series(chosen == len(plans)))
-    records.append(_noted(table, twice, "duplicate_key", table.key[0]))
-    return pl.concat([frame, twice]), _record(table, records)
+    bad = np.flatnonzero(chance < share)
+    chosen = np.minimum((chance[bad] / share * (len(plans) + 1)).astype(np.int64), len(plans))
+    columns, records = dict(rows.columns), []
+    for number, (defect, column, spoil) in enumerate(plans):
+        hit = np.zeros(len(rows.code), bool)
+        hit[bad[chosen == number]] = True
+        if hit.any():
+            records.append(_noted(table, rows.taken(np.flatnonzero(hit)), defect, column))
+            columns[column] = spoil(Rows(columns, rows.code), hit)
+    twice = bad[chosen == len(plans)]
+    every = Rows(columns, rows.code)
+    copies = every.taken(twice)
+    records.append(_noted(table, copies, "duplicate_key", table.key[0]))
+    return (
+        Rows(joined([every.columns, copies.columns]), np.concatenate([every.code, copies.code])),
+        pl.concat([pl.DataFrame(schema=RECORD), *records]),
+    )
 
 
-def _plans(table: Table) -> list[tuple[str, str, pl.Expr]]:
-    """What can be spoiled in a row of the table: defect, column, and the bad value."""
-    plans = [("null_key", table.key[0], pl.lit(None, pl.String()))]
+def _plans(table: Table) -> Iterator[Plan]:
+    """What can be spoiled in a row of the table."""
+    yield "null_key", table.key[0], _emptied(table.key[0])
     if table.person == "person_key":
-        plans.append(("unknown_person", table.person, pl.lit("P999999")))
+        yield "unknown_person", table.person, _labelled(table.person, "P999999")
     if table.person_number and table.person is not None:
-        plans.append(("malformed_number", table.person, pl.lit("U??")))
+        yield "malformed_number", table.person, _labelled(table.person, "U??")
     for column in table.columns:
-        plans += _plans_of(column)
-    return plans
+        yield from _plans_of(column)
 
 
-def _plans_of(column: Column) -> list[tuple[str, str, pl.Expr]]:
-    plans = []
+def _plans_of(column: Declared) -> Iterator[Plan]:
     if column.allowed is not None and column.mark is None:
-        plans.append(("unknown_code", column.name, pl.lit("??")))
+        yield "unknown_code", column.name, _labelled(column.name, "??")
     if column.minimum is not None and column.mark is None and column.kind == "integer":
-        plans.append(
-            ("below_minimum", column.name, pl.lit(-60, pl.Int64()) + pl.lit(column.minimum).cast(pl.Int64()))
-        )
+        yield "below_minimum", column.name, _set(column.name, int(column.minimum) - 60)
     if column.at_least is not None:
-        plans.append(
-            (
-                f"{column.name}_before_{column.at_least}",
-                column.name,
-                pl.col(column.at_least).dt.offset_by("-2d"),
-            )
+        yield (
+            f"{column.name}_before_{column.at_least}",
+            column.name,
+            _two_days_before(column.name, column.at_least),
         )
-    return plans
 
 
-def _noted(table: Table, hit: pl.DataFrame, defect: str, column: str) -> pl.DataFrame:
-    key = pl.concat_str([pl.col(name).cast(pl.String()) for name in table.key], separator="|")
-    return hit.select(table=pl.lit(table.name), defect=pl.lit(defect), column=pl.lit(column), key=key)
+def _emptied(name: str) -> Callable[[Rows, Flags], Column]:
+    return lambda rows, hit: rows.columns[name].emptied(hit)
 
 
-def _record(table: Table, parts: list[pl.DataFrame]) -> pl.DataFrame:
-    schema: Mapping[str, pl.DataType] = dict.fromkeys(("table", "defect", "column", "key"), pl.String())
-    return pl.concat([pl.DataFrame(schema=schema), *parts])
+def _set(name: str, value: int) -> Callable[[Rows, Flags], Column]:
+    return lambda rows, hit: rows.columns[name].with_values(hit, np.int64(value))  # type: ignore[arg-type]  # one for all
+
+
+def _labelled(name: str, text: str) -> Callable[[Rows, Flags], Column]:
+    def spoil(rows: Rows, hit: Flags) -> Column:
+        column = rows.columns[name]
+        assert isinstance(column, Labels)  # keys of people and closed lists are labels
+        return column.labelled(hit, text)
+
+    return spoil
+
+
+def _two_days_before(name: str, other: str) -> Callable[[Rows, Flags], Column]:
+    def spoil(rows: Rows, hit: Flags) -> Column:
+        column, earlier = rows.columns[name], rows.columns[other]
+        assert isinstance(column, Times)  # only times have an order declared
+        return column.with_values(hit, earlier.values[hit] - 2 * MINUTES_A_DAY)
+
+    return spoil
+
+
+def _noted(table: Table, hit: Rows, defect: str, column: str) -> pl.DataFrame:
+    keys = pl.DataFrame({name: pl.Series(hit.columns[name].arrow()).cast(pl.String) for name in table.key})
+    return keys.select(
+        table=pl.lit(table.name),
+        defect=pl.lit(defect),
+        column=pl.lit(column),
+        key=pl.concat_str(table.key, separator="|"),
+    )

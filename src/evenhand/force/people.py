@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
+from functools import cached_property
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
+from evenhand.force.columns import Dates, Labels, Times, labels
 from evenhand.force.draws import Draws, Flags, Floats, Ints
 from evenhand.force.parameters import Parameters
-from features.tables.uk import RANKS, ROLES
+from features.tables.uk import ROLES
 
 MINUTES_A_DAY = 24 * 60
 SHIFT_ROLES = ("RESPONSE", "CUSTODY", "ROADS", "PUBLIC_ORDER")
@@ -23,26 +26,74 @@ ROLE_SHARES = {
 SELF_KEPT_ROLES = ("SAFEGUARDING", "PLANNING")
 HANDOVER_ROLES = ("CUSTODY", "ROADS")
 STAFF_SHARES = {"INTEL_DESK": 0.5, "PNC_BUREAU": 0.8, "PLANNING": 0.6, "CUSTODY": 0.3}
+COMMUNITY_SUPPORT_SHARE, SPECIAL_SHARE = (
+    0.12,
+    0.015,
+)  # of constables' posts in neighbourhood; in front-line roles
+SPECIAL_ROLES = ("RESPONSE", "NEIGHBOURHOOD")
+EMPLOYEE_TYPES = ("OFFICER", "STAFF", "PCSO", "SPECIAL", "DDO")
+OFFICER, STAFF, PCSO, SPECIAL, DDO = range(5)
+HYBRID_STAFF_SHARE = 0.6
 POSTS_A_TEAM = 11
 TEAMS_A_UNIT = 15
 LEAVING_A_YEAR = 0.06
 MOVING_A_YEAR = 0.04
+PAY_CLOSES_AFTER_DAYS = 9  # of the month that follows
 PC, PS, INSP, CI, SUPT, CSUPT = range(6)
 
 
 @dataclass(frozen=True)
 class Calendar:
-    """The time the extracts cover: `days` days from `start`. Times inside are minutes since `start`."""
+    """The time the extracts cover: `days` days from `start`. Times inside are minutes since `start`.
+
+    Times are local and written without a zone, as the systems write them. In the hour that is missing when
+    clocks go forward nothing is written: what would fall in it stands at its end. In the hour that is
+    repeated when they go back both passes are written alike.
+    """
 
     start: date
     days: int
 
-    def datetimes(self, minutes: Ints) -> pl.Series:
-        """Minutes since the start as datetimes, to the microsecond."""
-        origin = int(
-            (datetime.combine(self.start, datetime.min.time()) - datetime(1970, 1, 1)).total_seconds()
-        )
-        return pl.Series((minutes.astype(np.int64) * 60 + origin) * 1_000_000).cast(pl.Datetime("us"))
+    @cached_property
+    def forward(self) -> Ints:
+        """Days on which UK clocks go forward, the last Sundays of March, well past both ends."""
+        years = range(self.start.year - 12, self.start.year + self.days // 365 + 3)
+        return np.array([self._last_sunday(year, 3) for year in years])
+
+    @cached_property
+    def back(self) -> Ints:
+        """Days on which they go back, the last Sundays of October."""
+        years = range(self.start.year - 12, self.start.year + self.days // 365 + 3)
+        return np.array([self._last_sunday(year, 10) for year in years])
+
+    def _last_sunday(self, year: int, month: int) -> int:
+        last = date(year, month, 31)
+        return (last - timedelta(days=(last.weekday() + 1) % 7) - self.start).days
+
+    def in_summer(self, day: Ints) -> Flags:
+        """Whether clocks are an hour ahead of UTC on a day (the days of change count as summer)."""
+        first, last = np.full(self.days + 1, 0, bool), np.arange(self.days + 1)
+        for begin, end in zip(self.forward, self.back, strict=True):
+            first |= (last >= begin) & (last <= end)
+        return first[np.clip(day, 0, self.days)]
+
+    def times(self, minutes: Ints, empty: Flags | None = None) -> Times:
+        """A column of local times."""
+        minutes = np.asarray(minutes).astype(np.int32)
+        if len(minutes):
+            low, high = minutes.min(), minutes.max()
+            for gap in self.forward * MINUTES_A_DAY + 60:
+                if low < gap + 60 and high >= gap:
+                    minutes[(minutes >= gap) & (minutes < gap + 60)] = gap + 60
+        return Times(minutes, empty, self._origin_minutes * 60_000_000)
+
+    @property
+    def _origin_minutes(self) -> int:
+        return (self.start - date(1970, 1, 1)).days * MINUTES_A_DAY
+
+    def days_column(self, days: Ints, empty: Flags | None = None) -> Dates:
+        """A column of dates."""
+        return Dates(np.asarray(days), empty, (self.start - date(1970, 1, 1)).days)
 
     def dates(self, days: Ints) -> pl.Series:
         """Days since the start as dates."""
@@ -57,8 +108,18 @@ class Calendar:
         """The first day of every month covered, in days since the start."""
         ends = self.start + timedelta(days=self.days)
         firsts = pl.date_range(self.start.replace(day=1), ends, "1mo", closed="left", eager=True)
-        days = ((firsts - self.start).dt.total_days()).to_numpy()
-        return days[days >= 0]
+        return ((firsts - self.start).dt.total_days()).to_numpy()
+
+    def pay_closes(self, day: Ints) -> Ints:
+        """Minute at which the pay period of a day closes: the start of the tenth of the next month."""
+        starts = np.append(self.month_starts, self.days)
+        month = np.searchsorted(starts, np.clip(day, 0, self.days - 1), side="right")
+        return ((starts[month] + PAY_CLOSES_AFTER_DAYS) * MINUTES_A_DAY).astype(np.int64)
+
+    @property
+    def month_names(self) -> list[str]:
+        """`2020-01` and so on, for every month covered."""
+        return [(self.start + timedelta(days=int(day))).strftime("%Y-%m") for day in self.month_starts]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +130,8 @@ class Teams:
         role: index into ROLES. unit: index of the command unit. posts: posts it should have.
         short_from, short_to: days between which it is short-staffed; both beyond the end where it never is.
         active_supervisor: whether its supervisors look closely.
+        late_authoriser: whether its changes are entered in a batch after the pay period.
+        old_terminals: whether its terminals keep the wrong time.
         phase: where in its shift pattern it stands on day 0.
         supervisor_from, supervisor: [team, place] first day and person of each supervisor in turn.
     """
@@ -79,6 +142,8 @@ class Teams:
     short_from: Ints
     short_to: Ints
     active_supervisor: Flags
+    late_authoriser: Flags
+    old_terminals: Flags
     phase: Ints
     supervisor_from: Ints
     supervisor: Ints
@@ -87,6 +152,14 @@ class Teams:
         """The person who supervises a team on a day."""
         place = (self.supervisor_from[team] <= day[:, None]).sum(axis=1) - 1
         return self.supervisor[team, np.maximum(place, 0)]
+
+    def site_of(self, team: Ints) -> Ints:
+        """The site a team works from: two stations a unit."""
+        return 2 * self.unit[team] + (team % 5 > 2)
+
+    @property
+    def sites(self) -> pa.Array:
+        return pa.array([f"SITE{number + 1:03d}" for number in range(2 * int(self.unit.max()) + 2)])
 
     def short_on(self, team: Ints, day: Ints) -> Flags:
         """Whether a team is short-staffed on a day."""
@@ -99,20 +172,22 @@ class People:
 
     Attributes:
         key, user_no: the person's keys, as strings.
-        rank: index into RANKS. staff: not a police officer.
+        rank: index into RANKS. kind: index into EMPLOYEE_TYPES.
+        hybrid: whether the post may be worked partly away from the office.
         team, later_team, moves_on: the team before and from the day of a move (beyond the end where none).
         begins, ends: first day in the force as far as the data go, and the day after the last.
         service_start, role_start: days.
-        fte: share of full time. compressed: works compressed hours.
+        fte: share of full time. part_time, compressed: by agreement (a special constable's few hours are neither).
         perceived_minority: how others see the person. It decides how they are treated, and so belongs to
             what happens in the force; what the person declares is drawn with the protected histories.
         dismissed: left because of a finding.
     """
 
-    key: pl.Series
-    user_no: pl.Series
+    key: pa.Array
+    user_no: pa.Array
     rank: Ints
-    staff: Flags
+    kind: Ints
+    hybrid: Flags
     team: Ints
     later_team: Ints
     moves_on: Ints
@@ -121,6 +196,7 @@ class People:
     service_start: Ints
     role_start: Ints
     fte: Floats
+    part_time: Flags
     compressed: Flags
     perceived_minority: Flags
     age: Floats
@@ -129,6 +205,20 @@ class People:
     def __len__(self) -> int:
         return len(self.rank)
 
+    def seen(self, calendar: Calendar) -> Flags:
+        """Whether a person serves on any day the data cover."""
+        return (self.begins < np.minimum(self.ends, calendar.days)) & (self.ends > 0)
+
+    @property
+    def paid_overtime(self) -> Flags:
+        """Constables, sergeants and the staff of those grades; not inspectors and above, nor specials."""
+        return (self.rank <= PS) & (self.kind != SPECIAL)
+
+    @property
+    def under_conduct_regulations(self) -> Flags:
+        """Officers and special constables; everybody else answers to a contract of employment."""
+        return np.isin(self.kind, [OFFICER, SPECIAL])
+
     def team_on(self, person: Ints, day: Ints) -> Ints:
         return np.where(day >= self.moves_on[person], self.later_team[person], self.team[person])
 
@@ -136,8 +226,16 @@ class People:
         """Whether a person is in the first year of service."""
         return day - self.service_start[person] < 365
 
-    def keys_of(self, person: Ints) -> pl.Series:
-        return self.key.gather(pl.Series(person.astype(np.uint32)))
+    def keys_of(self, person: Ints) -> Labels:
+        """Keys of people; empty where the index is negative."""
+        return labels(self.key, person)
+
+    def log_ons_of(self, person: Ints) -> Labels:
+        """Log-on numbers of people."""
+        return labels(self.user_no, person)
+
+    def serving_on(self, person: Ints, day: Ints) -> Flags:
+        return (self.begins[person] <= day) & (day < self.ends[person])
 
 
 def role_index(role: str) -> int:
@@ -161,8 +259,10 @@ def recruited(
     short_from, short_to = _shortages(n_teams, calendar, parameters, draws.stream("shortages"))
     rank = _ranks(team_of_post, place, rng)
 
-    begins, ends = _holders(team_of_post, place, short_from, short_to, calendar, parameters, draws)
+    begins, ends = _holders(team_of_post, place, calendar, draws)
+    # Who is numbered does not hang on vacancies, so that a force without them has the same people.
     post, turn = np.nonzero((begins < calendar.days) & (ends > 0))
+    begins, ends = _emptied(begins, ends, team_of_post, place, short_from, short_to, parameters, draws)
     number = np.full(begins.shape, -1)
     number[post, turn] = np.arange(len(post))
     leads = np.flatnonzero(place == 0)
@@ -175,6 +275,9 @@ def recruited(
         short_from=short_from,
         short_to=short_to,
         active_supervisor=draws.stream("active supervisors").random(n_teams) < 0.2,
+        late_authoriser=draws.stream("late authorisers").random(n_teams)
+        < parameters["late_authoriser_share"],
+        old_terminals=draws.stream("old terminals").random(n_teams) < parameters["old_terminal_share"],
         phase=rng.integers(0, 8, n_teams),
         supervisor_from=supervisor_from,
         supervisor=supervisor,
@@ -215,39 +318,45 @@ def _ranks(team_of_post: Ints, place: Ints, rng: np.random.Generator) -> Ints:
     return rank
 
 
-def _holders(
-    team_of_post: Ints,
-    place: Ints,
-    short_from: Ints,
-    short_to: Ints,
-    calendar: Calendar,
-    parameters: Parameters,
-    draws: Draws,
-) -> tuple[Ints, Ints]:
-    """First day and day after the last of each post's holders in turn, [post, turn].
-
-    A team's head is replaced at once. In a short-staffed team some posts empty when the shortage begins and
-    stay empty until it ends.
-    """
+def _holders(team_of_post: Ints, place: Ints, calendar: Calendar, draws: Draws) -> tuple[Ints, Ints]:
+    """First day and day after the last of each post's holders in turn, [post, turn]; a team's head is replaced at once."""
     rng = draws.stream("holders")
     n_posts, turns = len(team_of_post), 4 + int(calendar.years / 2)
     stays = rng.exponential(365.25 / LEAVING_A_YEAR, (n_posts, turns)).astype(np.int64) + 30
     gaps = 14 + rng.exponential(50, (n_posts, turns)).astype(np.int64)
     gaps[place == 0] = 0
+    ends = np.cumsum(stays + gaps, axis=1) - gaps
+    begins = ends - stays
+    begins[:, 0] = -4000
+    return begins, ends
+
+
+def _emptied(
+    begins: Ints,
+    ends: Ints,
+    team_of_post: Ints,
+    place: Ints,
+    short_from: Ints,
+    short_to: Ints,
+    parameters: Parameters,
+    draws: Draws,
+) -> tuple[Ints, Ints]:
+    """Service with the vacancies of short-staffed teams: some posts empty when the shortage begins, until it ends."""
+    rng = draws.stream("vacancies")
+    n_posts = len(team_of_post)
     empties = (rng.random(n_posts) < parameters["short_team_vacancies"]) & (place > 0)
     stagger = rng.integers(0, 60, n_posts)
-    empty_from, empty_to = short_from[team_of_post] + stagger, short_to[team_of_post] + stagger
-    begins, ends = np.empty_like(stays), np.empty_like(stays)
-    begin = np.full(n_posts, -4000)
-    end = stays[:, 0]
-    for turn in range(turns):
-        emptied = empties & (begin < empty_to) & (end > empty_from)
-        end = np.where(emptied, np.maximum(empty_from, begin), end)
-        begins[:, turn], ends[:, turn] = begin, end
-        begin = np.where(emptied, empty_to, end + gaps[:, turn])
-        if turn + 1 < turns:
-            end = begin + stays[:, turn + 1]
-    return begins, ends
+    never = 2**30
+    empty_from = np.where(empties, short_from[team_of_post] + stagger, never)[:, None]
+    empty_to = np.where(empties, short_to[team_of_post] + stagger, never)[:, None]
+    leaves = (begins < empty_from) & (ends > empty_from)
+    new_ends = np.where(leaves, empty_from, ends)
+    # Whoever would have stayed past the shortage hands the post, when it is over, to the next holder.
+    follows = np.zeros_like(leaves)
+    follows[:, 1:] = (leaves & (ends > empty_to))[:, :-1]
+    comes_in = (begins >= empty_from) & (begins < empty_to)
+    new_begins = np.where(follows | comes_in, np.minimum(empty_to, new_ends), begins)
+    return new_begins, np.maximum(new_ends, new_begins)
 
 
 def _persons(
@@ -271,18 +380,23 @@ def _persons(
     served = (rng.gamma(2.0, 4.5, n) * 365 + 3 * 365 * rank).astype(np.int64)
     recruit = joined & (rank == PC) & (rng.random(n) < 0.7)
     service_start = np.where(joined, np.where(recruit, begin, begin - served - 700), -served - 1)
-    staff_share = np.array([STAFF_SHARES.get(role, 0.0) for role in ROLES])[teams.role[team]]
-    staff = (rng.random(n) < staff_share) & (rank == PC)
+    kind = _kinds(rank, teams.role[team], rng)
     role_start = np.where(joined, begin, -np.minimum(served, rng.integers(1, 2500, n)))
     later_team, moves_on = _moves(rank, team, place[post], begin, end, calendar, rng)
     part_time = rng.random(n) < parameters["part_time_share"]
+    special = kind == SPECIAL
+    hybrid = ((kind == OFFICER) & (rank >= CI)) | (
+        np.isin(kind, [STAFF]) & (draws.stream("hybrid posts").random(n) < HYBRID_STAFF_SHARE)
+    )
     numbers = draws.stream("person numbers").permutation(n) + 1
     log_ons = draws.stream("log-on numbers").permutation(n) + 100_000
+    share = np.where(part_time, rng.choice([0.5, 0.75], n), 1.0)
     return People(
-        key=pl.Series([f"P{number:06d}" for number in numbers]),
-        user_no=pl.Series([f"U{number:06d}" for number in log_ons]),
+        key=pa.array([f"P{number:06d}" for number in numbers]),
+        user_no=pa.array([f"U{number:06d}" for number in log_ons]),
         rank=rank,
-        staff=staff,
+        kind=kind,
+        hybrid=hybrid,
         team=team,
         later_team=later_team,
         moves_on=moves_on,
@@ -290,12 +404,25 @@ def _persons(
         ends=end,
         service_start=service_start,
         role_start=role_start,
-        fte=np.where(part_time, rng.choice([0.5, 0.75], n), 1.0),
-        compressed=~part_time & (rng.random(n) < 0.06),
+        fte=np.where(special, 0.25, share),
+        part_time=part_time & ~special,
+        compressed=~part_time & ~special & (rng.random(n) < parameters["compressed_share"]),
         perceived_minority=rng.random(n) < 0.18,
         age=np.clip(21 - service_start / 365 + rng.gamma(2.0, 2.5, n), 19, 64),
         dismissed=np.zeros(n, bool),
     )
+
+
+def _kinds(rank: Ints, role: Ints, rng: np.random.Generator) -> Ints:
+    """Officers, and in the posts that need no warrant card staff, community support and detention officers."""
+    draw = rng.random(len(rank))
+    staff_share = np.array([STAFF_SHARES.get(name, 0.0) for name in ROLES])[role]
+    staff = (draw < staff_share) & (rank == PC)
+    kind = np.where(staff, np.where(role == role_index("CUSTODY"), DDO, STAFF), OFFICER)
+    constable = (rank == PC) & ~staff
+    support = constable & (role == role_index("NEIGHBOURHOOD")) & (draw > 1 - COMMUNITY_SUPPORT_SHARE)
+    special = constable & is_role(role, SPECIAL_ROLES) & (draw < SPECIAL_SHARE)
+    return np.select([support, special], [PCSO, SPECIAL], kind)
 
 
 def _moves(
@@ -320,11 +447,3 @@ def _moves(
         later_team[mover] = np.where(serves, team[target], team[mover])
         moves_on[mover] = np.where(serves, day, never)
     return later_team, moves_on
-
-
-def rank_names(rank: Ints) -> pl.Series:
-    return pl.Series(RANKS).gather(pl.Series(rank.astype(np.uint32)))
-
-
-def role_names(role: Ints) -> pl.Series:
-    return pl.Series(ROLES).gather(pl.Series(role.astype(np.uint32)))

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import numpy as np
-import polars as pl
+import pyarrow as pa
 
-from evenhand.force.access import SYSTEM_SHARES, SYSTEMS, USES_A_TOUR
-from evenhand.force.draws import Draws, Flags, Ints, row_code
-from evenhand.force.extracts import Rows
+from evenhand.force.absence import absent_on
+from evenhand.force.columns import Plain, Rows, labels
+from evenhand.force.draws import Flags, Ints, row_code
 from evenhand.force.lateness import known_days
-from evenhand.force.parameters import Parameters
-from evenhand.force.people import MINUTES_A_DAY, Calendar, People, Teams, rank_names, role_names
-from features.tables.uk import ROLES
+from evenhand.force.people import EMPLOYEE_TYPES, MINUTES_A_DAY, OFFICER, SPECIAL, Calendar, People, Teams
+from evenhand.force.world import World
+from features.tables.uk import GRADES, RANKS, ROLES
 
 LEAVER_REASONS = ("RETIRE", "RESIGN", "TRANSFER", "ILLHEALTH", "DISMISS")
+PATTERNS = ("FULL", "PART", "COMPRESSED")
+MIN_OFFICE_SHARE = 0.8  # the reported guideline
 
 
-def establishment(people: People, teams: Teams, calendar: Calendar, draws: Draws, protected: Draws) -> Rows:
+def establishment(world: World) -> Rows:
     """A version for each beginning, move, change of supervisor and departure, some of them put right later."""
+    people, teams, calendar, draws = world.people, world.teams, world.calendar, world.draws
     person, day, leaving = _changes(people, teams, calendar)
     team = people.team_on(person, day)
     code = row_code(person, np.clip(day, -1, calendar.days) + 1, leaving.astype(np.int64))
@@ -39,49 +42,47 @@ def establishment(people: People, teams: Teams, calendar: Calendar, draws: Draws
     role_start = np.where(mistyped, role_start - 365, role_start)
     supervisor = teams.supervisor_on(team, day)
     nobody = supervisor == person
-    pattern = np.where(people.fte < 1, 1, np.where(people.compressed, 2, 0))[person]
-    reason = protected.stream("reasons for leaving").choice(4, len(people), p=[0.3, 0.45, 0.18, 0.07])
+    pattern = np.where(people.part_time, 1, np.where(people.compressed, 2, 0))[person]
+    graded = ~np.isin(people.kind, [OFFICER, SPECIAL])
+    grade = np.where(graded, 3 + (3 * draws.of_row(np.arange(len(people)), "grade")).astype(np.int64), -1)
+    reason = world.protected.stream("reasons for leaving").choice(4, len(people), p=[0.3, 0.45, 0.18, 0.07])
     reason = np.where(people.dismissed, 4, reason)[person]
-    frame = pl.DataFrame(
-        {
+    return Rows(
+        code=code,
+        columns={
             "person_key": people.keys_of(person),
-            "occurred_at": calendar.datetimes(day * MINUTES_A_DAY),
-            "known_at": calendar.datetimes(known),
-            "employee_type": pl.Series(["OFFICER", "STAFF"]).gather(
-                pl.Series(people.staff[person].astype(np.uint32))
+            "occurred_at": calendar.times(day * MINUTES_A_DAY),
+            "known_at": calendar.times(known),
+            "employee_type": labels(EMPLOYEE_TYPES, people.kind[person]),
+            "rank": labels(RANKS, people.rank[person]),
+            "grade": labels(GRADES, grade[person]),
+            "bcu_code": labels(
+                [f"BCU{unit + 1:02d}" for unit in range(teams.unit.max() + 1)], teams.unit[team]
             ),
-            "rank": rank_names(people.rank[person]),
-            "bcu_code": pl.Series([f"BCU{unit + 1:02d}" for unit in range(teams.unit.max() + 1)]).gather(
-                pl.Series(teams.unit[team].astype(np.uint32))
-            ),
-            "team_code": team_codes(teams).gather(pl.Series(team.astype(np.uint32))),
-            "role_code": role_names(teams.role[team]),
-            "service_start": calendar.dates(people.service_start[person]),
-            "role_start": calendar.dates(role_start),
-            "fte": people.fte[person],
-            "working_pattern": pl.Series(["FULL", "PART", "COMPRESSED"]).gather(
-                pl.Series(pattern.astype(np.uint32))
-            ),
-            "supervisor_key": people.keys_of(supervisor).set(pl.Series(nobody), None),
-            "leaver_date": calendar.dates(np.where(leaving, people.ends[person], 0)).set(
-                pl.Series(~leaving), None
-            ),
-            "leaver_reason": pl.Series(LEAVER_REASONS)
-            .gather(pl.Series(reason.astype(np.uint32)))
-            .set(pl.Series(~leaving), None),
-            "withdrawn": np.zeros(len(person), bool),
-        }
+            "team_code": labels(team_codes(teams), team),
+            "role_code": labels(ROLES, teams.role[team]),
+            "site": labels(teams.sites, teams.site_of(team)),
+            "hybrid_post": Plain(people.hybrid[person]),
+            "service_start": calendar.days_column(people.service_start[person]),
+            "role_start": calendar.days_column(role_start),
+            "fte": Plain(people.fte[person]),
+            "working_pattern": labels(PATTERNS, pattern),
+            "supervisor_key": people.keys_of(np.where(nobody, -1, supervisor)),
+            "leaver_date": calendar.days_column(np.where(leaving, people.ends[person], 0), ~leaving),
+            "leaver_reason": labels(LEAVER_REASONS, np.where(leaving, reason, -1)),
+            "withdrawn": Plain(np.zeros(len(person), bool)),
+        },
     )
-    return Rows(frame, code)
 
 
 def _changes(people: People, teams: Teams, calendar: Calendar) -> tuple[Ints, Ints, Flags]:
     """Person, day and whether it is the departure, of every version; one a person and day."""
     n = len(people)
     begins = np.where(people.begins > 0, people.begins, -1)
-    person: list[Ints] = [np.arange(n)]
-    day: list[Ints] = [begins]
-    movers = np.flatnonzero(people.moves_on < calendar.days)
+    seen = people.seen(calendar)
+    person: list[Ints] = [np.flatnonzero(seen)]
+    day: list[Ints] = [begins[seen]]
+    movers = np.flatnonzero((people.moves_on < calendar.days) & seen)
     person.append(movers)
     day.append(people.moves_on[movers])
     for turn in range(1, teams.supervisor.shape[1]):
@@ -89,86 +90,80 @@ def _changes(people: People, teams: Teams, calendar: Calendar) -> tuple[Ints, In
         for team in (people.team, people.later_team):
             when = comes[team]
             serves = (when > begins) & (when < people.ends) & (when < calendar.days) & (when > 0)
-            serves &= people.team_on(np.arange(n), when) == team
+            serves &= (people.team_on(np.arange(n), when) == team) & seen
             person.append(np.flatnonzero(serves))
             day.append(when[serves])
-    changes = (
-        pl.DataFrame({"person": np.concatenate(person), "day": np.concatenate(day)})
-        .unique()
-        .sort("person", "day")
-    )
-    gone = np.flatnonzero(people.ends < calendar.days + 30)
-    stays = changes.filter(pl.col("day") < pl.Series(people.ends).gather(changes["person"]))
+    pairs = np.unique(np.concatenate(person).astype(np.int64) << 32 | (np.concatenate(day) + 2**20))
+    who, when = pairs >> 32, (pairs & (2**32 - 1)) - 2**20
+    stays = when < people.ends[who]
+    gone = np.flatnonzero((people.ends < calendar.days + 30) & seen)
     return (
-        np.concatenate([stays["person"].to_numpy(), gone]),
-        np.concatenate([stays["day"].to_numpy(), people.ends[gone]]),
-        np.concatenate([np.zeros(len(stays), bool), np.ones(len(gone), bool)]),
+        np.concatenate([who[stays], gone]),
+        np.concatenate([when[stays], people.ends[gone]]),
+        np.concatenate([np.zeros(int(stays.sum()), bool), np.ones(len(gone), bool)]),
     )
 
 
-def team_codes(teams: Teams) -> pl.Series:
-    return pl.Series([f"T{number + 1:04d}" for number in range(len(teams.role))])
+def team_codes(teams: Teams) -> pa.Array:
+    return pa.array([f"T{number + 1:04d}" for number in range(len(teams.role))])
 
 
-def identity_map(people: People, calendar: Calendar, parameters: Parameters, draws: Draws) -> Rows:
+def identity_map(world: World) -> Rows:
     """Log-on numbers and whose they are; a few are missing."""
-    person = np.flatnonzero(draws.stream("unmapped").random(len(people)) >= parameters["unmapped_share"])
+    people, calendar = world.people, world.calendar
+    mapped = world.draws.stream("unmapped").random(len(people)) >= world.parameters["unmapped_share"]
+    person = np.flatnonzero(mapped & people.seen(calendar))
     since = np.maximum(people.begins[person], -400) * MINUTES_A_DAY
-    code = row_code(person, np.zeros(len(person), np.int64))
     return Rows(
-        code=code,
-        frame=pl.DataFrame(
-            {
-                "user_no": people.user_no.gather(pl.Series(person.astype(np.uint32))),
-                "person_key": people.keys_of(person),
-                "occurred_at": calendar.datetimes(since),
-                "known_at": calendar.datetimes(since + 480),
-            }
-        ),
+        code=row_code(person, np.zeros(len(person), np.int64)),
+        columns={
+            "user_no": people.log_ons_of(person),
+            "person_key": people.keys_of(person),
+            "occurred_at": calendar.times(since),
+            "known_at": calendar.times(since + 480),
+        },
     )
 
 
-def team_strength(people: People, teams: Teams, away: Flags, calendar: Calendar, draws: Draws) -> Rows:
-    """Each team's posts on the first of each month; `away` is the grid of cancelled or unplanned days."""
-    everybody = np.arange(len(people))
+def team_strength(world: World) -> Rows:
+    """Each team's posts on the first of each month."""
+    people, teams, calendar = world.people, world.teams, world.calendar
+    everybody, n_teams = np.arange(len(people)), len(teams.role)
     codes, months, filled, present = [], [], [], []
-    n_teams = len(teams.role)
-    for month in calendar.month_starts:
-        serves = (people.begins <= month) & (month < people.ends)
+    for month in calendar.month_starts.tolist():
+        serves = people.serving_on(everybody, np.array(month))
         team = people.team_on(everybody, np.full(len(people), month))
+        here = serves & ~absent_on(world.absence, month, len(people))
         codes.append(np.arange(n_teams))
         months.append(np.full(n_teams, month))
         filled.append(np.bincount(team[serves], minlength=n_teams))
-        present.append(np.bincount(team[serves & ~away[:, month]], minlength=n_teams))
+        present.append(np.bincount(team[here], minlength=n_teams))
     team, month = np.concatenate(codes), np.concatenate(months)
     code = row_code(team, month)
-    returned = ((2 + 18 * draws.of_row(code, "return made")) * MINUTES_A_DAY).astype(np.int64)
+    returned = ((2 + 18 * world.draws.of_row(code, "return made")) * MINUTES_A_DAY).astype(np.int64)
     return Rows(
         code=code,
-        frame=pl.DataFrame(
-            {
-                "team_code": team_codes(teams).gather(pl.Series(team.astype(np.uint32))),
-                "occurred_at": calendar.datetimes(month * MINUTES_A_DAY),
-                "known_at": calendar.datetimes(month * MINUTES_A_DAY + returned),
-                "established_posts": teams.posts[team],
-                "filled_posts": np.concatenate(filled),
-                "available": np.concatenate(present),
-            }
-        ),
+        columns={
+            "team_code": labels(team_codes(teams), team),
+            "occurred_at": calendar.times(month * MINUTES_A_DAY),
+            "known_at": calendar.times(month * MINUTES_A_DAY + returned),
+            "established_posts": Plain(teams.posts[team]),
+            "filled_posts": Plain(np.concatenate(filled)),
+            "available": Plain(np.concatenate(present)),
+        },
     )
 
 
-def role_expectation(calendar: Calendar) -> pl.DataFrame:
-    """Uses of each system that a tour in each role calls for."""
-    rows = []
-    for role in ROLES:
-        per_tour = USES_A_TOUR[role]
-        by_system = zip(SYSTEMS, SYSTEM_SHARES[role], strict=True)
-        rows += [
-            (role, "ALL", per_tour),
-            *((role, system, round(per_tour * share, 4)) for system, share in by_system),
-        ]
-    published = calendar.datetimes(np.full(len(rows), -365 * MINUTES_A_DAY))
-    return pl.DataFrame(rows, schema=["role_code", "system", "searches_per_tour"], orient="row").with_columns(
-        occurred_at=published, known_at=published
+def hybrid_policy(world: World) -> Rows:
+    """The share of tours that hybrid posts are to work in the office, by role, since before the data begin."""
+    role = np.arange(len(ROLES))
+    since = np.full(len(role), -365 * MINUTES_A_DAY)
+    return Rows(
+        code=role,
+        columns={
+            "role_code": labels(ROLES, role),
+            "occurred_at": world.calendar.times(since),
+            "known_at": world.calendar.times(since),
+            "min_office_share": Plain(np.full(len(role), MIN_OFFICE_SHARE)),
+        },
     )

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from evenhand.force.draws import Draws, Floats, Ints
-from evenhand.force.lookalikes import KINDS
+from evenhand.force.kinds import KINDS
 from evenhand.force.truth import planted
 from features.errors import WrongUsage
 

@@ -329,6 +329,7 @@ TEAM_STRENGTH = Table(
 
 EVENT_DEPLOYMENT = Table(
     name="event_deployment",
+    required=False,
     says="One person's deployment to an operation, public-order event or another force.",
     source_system="ROSTER",
     key=("deployment_id",),
