@@ -93,7 +93,7 @@ def great_expectations(folder: Path, out: Path) -> None:
 
     numbers = pd.read_parquet(folder / DATA / "numbers.parquet", columns=["user_no"])["user_no"].tolist()
     rows = pd.read_parquet(folder / DATA / "access.parquet")
-    rows.index = pd.RangeIndex(1, len(rows) + 1, name="source_row")
+    rows.index = pd.RangeIndex(1, len(rows) + 1)
     suite = gx.ExpectationSuite(**json.loads((folder / SUITES / "access.json").read_text("utf-8")))
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
@@ -111,6 +111,7 @@ def great_expectations(folder: Path, out: Path) -> None:
             broken.setdefault(row, []).append(result.expectation_config.meta["rule"])  # type: ignore[union-attr]  # they have one
     aside = rows.index.isin(list(broken))
     out.mkdir(parents=True)
+    rows.insert(0, "source_row", rows.index)
     rows[~aside].to_parquet(out / "accepted.parquet", compression="zstd")
     quarantined = rows[aside]
     quarantined.assign(broken_rules=[broken[row] for row in quarantined.index]).to_parquet(
