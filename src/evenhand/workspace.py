@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from features.account import Account
     from features.build import FeatureTable
     from features.specs import Catalogue
+    from features.store import FeatureStore
     from models.compare import Comparison
     from models.experiment import Experiment
     from models.ranker import Params
@@ -123,6 +124,13 @@ class Workspace:
         )
 
     @cached_property
+    def store(self) -> FeatureStore:
+        """Features computed before, each date kept while what it rests on stands."""
+        from features.store import FeatureStore
+
+        return FeatureStore(self.home / "values", self.accepted)
+
+    @cached_property
     def extent(self) -> tuple[date, date]:
         """The first day that half of the event tables report on, and the day after the last recorded day.
 
@@ -166,7 +174,7 @@ class Workspace:
 
         for as_of in as_ofs:
             self.check_as_of(as_of)
-        return build(self.force, self.accepted, as_ofs, progress=self.progress)
+        return build(self.force, self.accepted, as_ofs, store=self.store, progress=self.progress)
 
     @cached_property
     def records(self) -> Records:
@@ -217,6 +225,7 @@ class Workspace:
             judged_by=until,
             min_lift=self.config.review.min_lift,
             draws=self.config.study.draws,
+            store=self.store,
             progress=self.progress,
         )
         health = self.research("sickness", test_as_ofs=tests, until=until) if with_health else None
@@ -376,6 +385,7 @@ class Workspace:
             as_of,
             name=registered.title,
             capacity=self.config.review.capacity,
+            store=self.store,
             progress=self.progress,
         )
         folder = batch.write(self.home / "scores" / f"{as_of}-v{registered.version}")

@@ -25,6 +25,7 @@ from features.errors import DataRefused, WrongUsage
 from features.events import Records
 from features.labels import labels
 from features.specs import Catalogue
+from features.store import FeatureStore
 from models.backtest import KEYS, Backtest, Line, lines, performance
 from models.baselines import (
     METHODS,
@@ -156,6 +157,7 @@ def run_experiment(
     judged_by: date | None = None,
     min_lift: float = 3.0,
     draws: int = 1000,
+    store: FeatureStore | None = None,
     progress: Progress | None = None,
 ) -> Experiment:
     """Backtest every method, then train the model to be used.
@@ -175,6 +177,7 @@ def run_experiment(
             also those of releases long after its last event.
         min_lift: what multiple of the base rate the confirmed rate at the threshold must be.
         draws: resamples behind each interval.
+        store: where features of earlier runs are kept.
 
     Raises:
         WrongUsage: a test date before which nothing was settled, or too few draws.
@@ -192,6 +195,7 @@ def run_experiment(
         reviews=reviews,
         until=until,
         judged_by=judged_by,
+        store=store,
         progress=progress,
     )
     backtest, spread = run_backtest(study, params, capacity=capacity, planted=planted, progress=progress)
@@ -222,6 +226,7 @@ def prepare(
     reviews: pl.DataFrame | None = None,
     until: date | None = None,
     judged_by: date | None = None,
+    store: FeatureStore | None = None,
     progress: Progress | None = None,
 ) -> Study:
     """Features on every date of a study, built once."""
@@ -249,7 +254,7 @@ def prepare(
         force=force,
         accepted=accepted,
         catalogue=catalogue,
-        table=build(force, accepted, as_ofs, catalogue=catalogue, progress=progress),
+        table=build(force, accepted, as_ofs, catalogue=catalogue, store=store, progress=progress),
         folds=folds,
         replay_only=tuple(replay_only),
         until=until,

@@ -21,6 +21,7 @@ from features.describe import describe_term
 from features.errors import DataRefused, WrongUsage
 from features.events import Records
 from features.specs import Catalogue
+from features.store import FeatureStore
 from models.booster import matrix, probability, raw_scores, read_booster
 from models.explain import Wording, by_family, contributions, families, reasons
 from models.metrics import places
@@ -94,6 +95,7 @@ def score(
     people: pl.Series | None = None,
     rows_known_from: pl.DataFrame | None = None,
     top: int = 4,
+    store: FeatureStore | None = None,
     progress: Progress | None = None,
 ) -> ScoreBatch:
     """Build the model's features on a date and score everyone in the cohort.
@@ -104,6 +106,7 @@ def score(
         people, rows_known_from: passed on to `features.build.build`, to score some people, or from newer
             rows alone.
         top: how many reasons in each direction.
+        store: where features of earlier runs are kept.
 
     Raises:
         WrongUsage: another force's model, or a date whose outcomes the model has learnt from.
@@ -118,6 +121,7 @@ def score(
         schema=model.schema,
         people=people,
         rows_known_from=rows_known_from,
+        store=store,
         progress=progress,
     )
     return score_table(model, table, name=name, capacity=capacity, top=top)
