@@ -266,7 +266,7 @@ def load_suite(path: str | Path) -> Suite:
 
 
 def _great_expectations_knows(kind: str) -> bool:
-    _quiet_great_expectations()
+    quiet_great_expectations()
     from great_expectations.exceptions.exceptions import ExpectationNotFoundError
     from great_expectations.expectations.registry import get_expectation_impl
 
@@ -425,7 +425,7 @@ ROW_LOCAL = frozenset(
 
 
 @cache
-def _quiet_great_expectations() -> None:
+def quiet_great_expectations() -> None:
     """Imports Great Expectations (about ten seconds) without the warnings of its own dependencies."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -434,7 +434,7 @@ def _quiet_great_expectations() -> None:
 
 @cache
 def _batch_definition() -> Any:  # a BatchDefinition, whose type parameters are theirs alone
-    _quiet_great_expectations()
+    quiet_great_expectations()
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
@@ -475,7 +475,7 @@ def _raised(exception_info: Mapping[str, Any]) -> str | None:
 
 
 def _configuration(expectation: Mapping[str, Any], description: str | None = None) -> Any:
-    _quiet_great_expectations()
+    quiet_great_expectations()
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
     return ExpectationConfiguration(
@@ -551,7 +551,7 @@ def validation_result(name: str, checks: Sequence[Check]) -> ExpectationSuiteVal
 
     Parameters stand by name: forty thousand person numbers would say less.
     """
-    _quiet_great_expectations()
+    quiet_great_expectations()
     from great_expectations.core import ExpectationSuiteValidationResult
 
     succeeded = sum(check.success for check in checks)
@@ -612,7 +612,7 @@ def rendered_sections(name: str, checks: Sequence[Check]) -> str:
     Without the page around them, which loads its styles and scripts from elsewhere, and without links to
     pages that are not written.
     """
-    _quiet_great_expectations()
+    quiet_great_expectations()
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
     from great_expectations.render.view.view import DefaultJinjaSectionView
 
