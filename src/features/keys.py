@@ -7,6 +7,7 @@ each row, and only rows whose hashes meet are read again and compared in full.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -16,7 +17,7 @@ from features.sources import SOURCE_ROW
 PART = "source_part"
 # Sorted at once, so that beside the hashes themselves there are never more than these few megabytes.
 HASHES_A_PARTITION = 8_000_000
-SIEVE = 2**24  # places of the sieve that finds the rows of some hashes in one pass
+SIEVE = 2**27  # places of the sieve that finds the rows of some hashes in one pass: 128 MB
 
 Hashes = np.ndarray  # of unsigned 64 bits
 
@@ -45,14 +46,22 @@ def sharing_rows(
     hashes = {
         part: _hashes(frame, columns, compared, seed) for seed, (part, frame) in enumerate(judged.items())
     }
-    found = _found_in_kept(kept or {}, list(hashes.values()), again, columns, wanted, compared)
-    meeting = _meeting([*hashes.values(), *(_of(frame, columns) for frame in found)])
-    for part, frame in judged.items():
-        rows = _rows_of(hashes.pop(part), meeting)
+
+    def read(part: str, frame: pl.LazyFrame, rows: np.ndarray) -> None:
         if rows.size:
             near = pl.Series(rows, dtype=pl.Int64()).implode()
-            read = frame.filter(pl.col(SOURCE_ROW).is_in(near)).filter(compared)
-            found.append(_named(read.select(wanted).collect(engine="streaming"), part))
+            picked = frame.filter(pl.col(SOURCE_ROW).is_in(near)).filter(compared)
+            found.append(_named(picked.select(wanted).collect(engine="streaming"), part))
+
+    found: list[pl.DataFrame] = []
+    if kept:
+        sought = _Sieve.of([*hashes.values(), *([] if again is None else [_of(again, columns)])])
+        for seed, (part, frame) in enumerate(kept.items(), start=len(judged)):
+            if sought.hashes.size:
+                read(part, frame, sought.rows(_hashes(frame, columns, compared, seed)))
+    meeting = _Sieve(_meeting([*hashes.values(), *(_of(rows, columns) for rows in found)]))
+    for part, frame in judged.items():
+        read(part, frame, meeting.rows(hashes.pop(part)))
     if not found:
         (frame, *_) = [*judged.values(), *(kept or {}).values()]
         return _named(frame.select(wanted).clear().collect(), "")
@@ -78,32 +87,6 @@ def _hashes(frame: pl.LazyFrame, columns: Sequence[str], compared: pl.Expr, seed
     return hashed.collect(engine="streaming").to_series().to_numpy()
 
 
-def _found_in_kept(
-    kept: Mapping[str, pl.LazyFrame],
-    hashes: Sequence[Hashes],
-    again: pl.DataFrame | None,
-    columns: Sequence[str],
-    wanted: Sequence[str],
-    compared: pl.Expr,
-) -> list[pl.DataFrame]:
-    sought = np.concatenate(
-        [*hashes, *([] if again is None else [_of(again, columns)]), np.array([], np.uint64)]
-    )
-    if not kept or not sought.size:
-        return []
-    values = pl.Series(sought).implode()
-    return [
-        _named(rows, part)
-        for part, frame in kept.items()
-        if not (
-            rows := frame.filter(compared)
-            .filter(_hash(columns).is_in(values))
-            .select(wanted)
-            .collect(engine="streaming")
-        ).is_empty()
-    ]
-
-
 def _meeting(hashes: Sequence[Hashes]) -> Hashes:
     """The hashes that occur more than once, sorted."""
     partitions = sum(some.size for some in hashes) // HASHES_A_PARTITION + 1
@@ -122,15 +105,28 @@ def _slices(hashes: Hashes) -> Iterator[Hashes]:
     return (hashes[start : start + HASHES_A_PARTITION] for start in range(0, hashes.size, HASHES_A_PARTITION))
 
 
-def _rows_of(hashes: Hashes, sought: Hashes) -> np.ndarray:
-    """The rows, counted from 1, that have one of the sought hashes."""
-    if not sought.size:
-        return np.array([], np.int64)
-    sieve = np.zeros(SIEVE, bool)
-    sieve[sought % np.uint64(SIEVE)] = True
-    found, before = [], 0
-    for part in _slices(hashes):
-        near = np.flatnonzero(sieve[part % np.uint64(SIEVE)])
-        found.append(near[np.isin(part[near], sought)] + before + 1)
-        before += part.size
-    return np.concatenate([*found, np.array([], np.int64)])
+@dataclass(frozen=True, eq=False)
+class _Sieve:
+    """Finds which rows of many have one of some hashes (sorted, each once), in one pass."""
+
+    hashes: Hashes
+    places: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        places = np.zeros(SIEVE if self.hashes.size else 1, bool)
+        places[self.hashes % np.uint64(places.size)] = True
+        object.__setattr__(self, "places", places)
+
+    @classmethod
+    def of(cls, hashes: Sequence[Hashes]) -> _Sieve:
+        return cls(np.unique(np.concatenate([*hashes, np.array([], np.uint64)])))
+
+    def rows(self, hashes: Hashes) -> np.ndarray:
+        """The rows, counted from 1."""
+        found, before = [np.array([], np.int64)], 0
+        for part in _slices(hashes if self.hashes.size else hashes[:0]):
+            near = np.flatnonzero(self.places[part % np.uint64(self.places.size)])
+            at = np.searchsorted(self.hashes, part[near]).clip(max=self.hashes.size - 1)
+            found.append(near[self.hashes[at] == part[near]] + before + 1)
+            before += part.size
+        return np.concatenate(found)
