@@ -6,7 +6,7 @@ force comes to know; findings are made long after. Nothing here depends on the p
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -183,20 +183,22 @@ def _caught(rates: Floats, draw: Floats, begins: Ints, years: float, team: Ints,
     row, person = np.nonzero(draw < 1 - np.exp(-rates * years * 2 * MOST_CATCHING))
     order = np.lexsort((row, person, begins[row, person]))
     recent: deque[tuple[int, int]] = deque()
+    of_team: defaultdict[int, deque[int]] = defaultdict(deque)
     asked, answered = 0, 0.0
     for k, p in zip(row[order].tolist(), person[order].tolist(), strict=True):
         at = int(begins[k, p])
         while recent and recent[0][1] < at - PEERS_WITHIN:
-            recent.popleft()
+            of_team[int(team[recent.popleft()[0]])].popleft()
         times = 1.0
         if len(recent) >= FEWEST_PEERS and share[p] > 0:
-            peers = sum(1 for who, _ in recent if team[who] == team[p] and who != p)
+            peers = sum(who != p for who in of_team[int(team[p])])
             times = float(catching(np.array([peers / (share[p] * len(recent))]), strength)[0])
             asked, answered = asked + 1, answered + times
             times = times * asked / answered if asked > FEWEST_PEERS else 1.0
         if draw[k, p] < 1 - np.exp(-rates[k, p] * years * times):
             has[k, p] = True
             recent.append((p, at))
+            of_team[int(team[p])].append(p)
     return has
 
 

@@ -117,7 +117,8 @@ def _minutes(tours: Tours, extra: Floats, world: World) -> tuple[Ints, Flags]:
     earned = np.where(on_rest_day, rest_day, np.where(over >= 30, over, 0))
     claims_it = draws.of_row(tours.code, "claims") < np.where(on_rest_day, 0.97, 0.85)
     minutes = 15 * np.ceil((np.where(claims_it, earned, 0) + added) / 15).astype(np.int64)
-    return minutes, on_rest_day
+    least = np.where(on_rest_day & (minutes > 0), LEAST_REST_DAY_MINUTES, 0)
+    return np.maximum(minutes, least), on_rest_day
 
 
 def _authorised_at(known: Ints, team: Ints, day: Ints, code: Ints, world: World) -> Ints:
