@@ -20,6 +20,7 @@ from features.accepted import (
     MANIFEST,
     PERSON,
     Accepted,
+    accepted_schema,
     known_dates,
     renamed,
     rows_file,
@@ -192,7 +193,7 @@ class _Ingestion:
 def _before(force: ForceDefinition, out: Path) -> dict[str, Before]:
     """What the last ingestion into a folder found of each table; nothing where it wrote in another way."""
     stored = stored_manifest(out / ACCEPTED)
-    if stored is None or stored["layout"] != LAYOUT or stored["force"] != force.name:
+    if stored is None or stored.get("layout") != LAYOUT or stored["force"] != force.name:
         return {}
     account = Account.from_dict(stored["account"])
     return {
@@ -362,14 +363,23 @@ def _reference(
 ) -> Reference:
     """How the values of a referred table (a column `value`, and what they mean) differ from those before."""
     now = values(ingestion.incoming, judged)
+    schema = accepted_schema(to)
     before = ingestion.before.get(to.name)
-    then = now.clear() if before is None else values(ingestion.out, {to.name: list(before.parts.values())})
-    went = then.join(now, on=now.columns, how="anti", nulls_equal=True)["value"]
+    comparable = before is not None and all(
+        pl.read_parquet_schema(rows_file(ingestion.out / ACCEPTED, to, name)) == schema
+        for name in before.parts
+    )
+    then = (
+        values(ingestion.out, {to.name: list(before.parts.values())})
+        if before is not None and comparable
+        else now.clear()
+    )
     return Reference(
         column=column,
         to=to.name,
         came=now.join(then, on=now.columns, how="anti", nulls_equal=True)["value"],
-        went=went,
+        went=then.join(now, on=now.columns, how="anti", nulls_equal=True)["value"],
+        schema=repr(schema),
         digest=digest(hashlib.blake2b(now.write_csv().encode(), digest_size=16).hexdigest()),
     )
 

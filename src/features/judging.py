@@ -33,6 +33,7 @@ ACCEPTED, QUARANTINE, RECORDS = "accepted", "quarantine", "records"
 # Large enough for statistics to be few and to pack well, small enough for a reader to hold several.
 ROWS_A_GROUP = 500_000
 LINK_KNOWN = "link known"
+CHANGED_DECLARATION = "its declaration changed, or that of a table it refers to"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -43,6 +44,7 @@ class Reference:
         column: of the table that refers.
         to: the table referred to.
         came, went: values that are there now and were not, or were and are not (or mean another person).
+        schema: of the accepted rows of the table referred to; where it is another, nothing can be compared.
         digest: the same for the same values with the same meaning.
     """
 
@@ -50,6 +52,7 @@ class Reference:
     to: str
     came: pl.Series
     went: pl.Series
+    schema: str
     digest: str
 
 
@@ -78,6 +81,7 @@ class Ground:
             LAYOUT,
             [(rule.name, rule.kind, rule.expectation["kwargs"]) for rule in self.rules],
             [(column.name, column.kind) for column in table.columns],
+            [(reference.column, reference.to, reference.schema) for reference in self.references],
             [table.key, table.known_at, table.person, table.person_number, table.correctable, table.enclave],
         )
 
@@ -239,7 +243,7 @@ class _Table:
         now = {rule.name: rule.expectation for rule in self.ground.rules}
         then = {name: check.expectation for name, check in self.before.checks.items()}
         names = [name for name in {**then, **now} if _asked(now.get(name)) != _asked(then.get(name))]
-        return f"its suite changed ({_few(names)})" if names else "its declaration changed"
+        return f"its suite changed ({_few(names)})" if names else CHANGED_DECLARATION
 
     def _touched(self, name: str) -> str | None:
         """Why a part's rows may stand otherwise to the tables they refer to; None where they do not."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -193,6 +194,40 @@ def test_another_wording_of_a_rule_reads_nothing_anew(
     _, account = gate(suites=suites)
     assert account["duty_worked"].anew == ()
     assert account["duty_worked"].checks[0].expectation["notes"] == "Better words."
+
+
+def test_another_declaration_of_a_table_reads_it_and_those_that_refer_to_it_anew(
+    extracts: Path, gate_frames: Frames, gate_suites: Path, tmp_path: Path
+) -> None:
+    ingest(GATE_FORCE, extracts, out=tmp_path / "out", suites=gate_suites)
+    number = [
+        *GATE_FORCE.tables_by_name["identity_map"].columns,
+        Column(name="issued", kind="date", says="when issued"),
+    ]
+    tables = [
+        replace(table, columns=tuple(number)) if table.name == "identity_map" else table
+        for table in GATE_FORCE.tables
+    ]
+    force = replace(GATE_FORCE, tables=tuple(tables))
+    write_suites(force, tmp_path / "suites")
+    gate_frames["identity_map"].with_columns(issued=date(2020, 1, 1)).write_parquet(
+        extracts / "identity_map.parquet"
+    )
+    _, account = ingest(force, extracts, out=tmp_path / "out", suites=tmp_path / "suites")
+    assert account["duty_worked"].anew == ()
+    assert account["identity_map"].anew == ("identity_map: its content is another",)
+    assert account["system_access"].anew == (
+        "every part: its declaration changed, or that of a table it refers to",
+    )
+
+
+def test_rows_accepted_by_an_older_version_are_read_anew(gate: Callable, tmp_path: Path) -> None:
+    gate()
+    path = tmp_path / "out" / "accepted" / "manifest.json"
+    stored = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({"force": stored["force"], "inputs": "of another kind"}), "utf-8")
+    _, account = gate()
+    assert account["duty_worked"].accepted == 200
 
 
 # --- what crosses parts -----------------------------------------------------------------------------
