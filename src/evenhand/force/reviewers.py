@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from evenhand.force.draws import Draws, Floats, Ints
+from evenhand.force.draws import Draws, Flags, Floats, Ints
 from evenhand.force.kinds import KINDS
 from evenhand.force.truth import planted
 from features.errors import WrongUsage
@@ -18,6 +18,8 @@ from features.errors import WrongUsage
 CONFIRMED_THOUGH_INNOCENT = 0.05
 WRONG_THOUGH_MISCONDUCT = 0.20
 INCONCLUSIVE = 0.08
+# DOMAIN 2.4: 0 to 10 points more trust in what was shown; the middle of it.
+AUTOMATION_BIAS = 0.05
 MEDIAN_DAYS, DAYS_SPREAD = 40.0, 0.8
 
 ORDINARY_EXPLANATIONS = (
@@ -36,7 +38,9 @@ ROUTES = {
 LEAD_COLUMNS = ("lead_id", "person_key", "as_of", "opened_at")
 
 
-def review(data: Path, leads: pl.DataFrame, *, seed: int, now: datetime) -> pl.DataFrame:
+def review(
+    data: Path, leads: pl.DataFrame, *, seed: int, now: datetime, automation_bias: float = AUTOMATION_BIAS
+) -> pl.DataFrame:
     """The leads that simulated reviewers have decided before `now`; the others are still open.
 
     A lead's decision depends on the seed and the lead alone, so asking again later adds decisions and
@@ -44,7 +48,10 @@ def review(data: Path, leads: pl.DataFrame, *, seed: int, now: datetime) -> pl.D
 
     Args:
         data: the simulated force whose answer key the reviewers more or less find out.
-        leads: [lead_id, person_key, as_of, opened_at].
+        leads: [lead_id, person_key, as_of, opened_at], and, where reviewers see how high a lead was ranked,
+            `shown`: its place from 0 (lowest) to 1 (highest).
+        automation_bias: how much likelier a reviewer is to confirm the lead shown highest than one shown lowest,
+            right or wrong.
 
     Returns:
         [lead_id, reviewed_at, outcome, explanation, route], in order of `reviewed_at`; `outcome` is
@@ -58,11 +65,13 @@ def review(data: Path, leads: pl.DataFrame, *, seed: int, now: datetime) -> pl.D
             f"leads to review need the columns {', '.join(LEAD_COLUMNS)}; missing: {', '.join(missing)}."
         )
     known = planted(data, leads["as_of"].unique().to_list())
-    asked = leads.select(LEAD_COLUMNS).join(
+    shown = leads["shown"] if "shown" in leads.columns else pl.zeros(len(leads), eager=True)
+    asked = leads.select(*LEAD_COLUMNS, shown.alias("shown")).join(
         known, on=["person_key", "as_of"], how="left", maintain_order="left"
     )
     draws, codes = Draws(seed), _codes(asked["lead_id"])
-    outcome = _outcomes((asked["planted"] == "misconduct").fill_null(False).to_numpy(), codes, draws)
+    trust = automation_bias * asked["shown"].to_numpy()
+    outcome = _outcomes((asked["planted"] == "misconduct").fill_null(False).to_numpy(), trust, codes, draws)
     seconds = _days(codes, draws) * 86_400
     decided = asked.with_columns(
         pl.Series("outcome", outcome, dtype=pl.String()),
@@ -85,9 +94,9 @@ def _codes(lead_ids: pl.Series) -> Ints:
     return np.array([int.from_bytes(digest[:7], "little") for digest in digests], np.int64)
 
 
-def _outcomes(is_misconduct: np.ndarray, codes: Ints, draws: Draws) -> list[str]:
+def _outcomes(is_misconduct: Flags, trust: Floats, codes: Ints, draws: Draws) -> list[str]:
     errs = draws.of_row(codes, "error") < np.where(
-        is_misconduct, WRONG_THOUGH_MISCONDUCT, CONFIRMED_THOUGH_INNOCENT
+        is_misconduct, WRONG_THOUGH_MISCONDUCT - trust, CONFIRMED_THOUGH_INNOCENT + trust
     )
     unclear = draws.of_row(codes, "unclear") < INCONCLUSIVE
     return np.where(unclear, "inconclusive", np.where(is_misconduct ^ errs, "confirmed", "wrong")).tolist()

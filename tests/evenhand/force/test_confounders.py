@@ -114,7 +114,7 @@ def test_a_confounder_raises_a_simple_count_of_its_bearers_against_the_same_peop
     every: Path, counted: pl.DataFrame, kind: str, measure: str, at_least: float
 ):
     theirs = counted.filter(pl.col("person_key").is_in(bearers(every, kind)), pl.col("measure") == measure)
-    assert theirs["n"].sum() > at_least * theirs["without"].sum()
+    assert int(theirs["n"].sum()) > at_least * int(theirs["without"].sum())
 
 
 def test_there_are_fifteen_confounders_and_each_is_told_in_plain_words_and_can_be_neutral():

@@ -96,6 +96,16 @@ def test_reviewers_confirm_few_of_the_innocent(tiny: Path):
     assert decided["confirmed"] == pytest.approx(0.05 * 0.92, abs=0.02)
 
 
+def test_reviewers_trust_what_is_shown_to_them_highest_a_little_more(tiny: Path):
+    leads = many_leads(PEOPLE[3])
+
+    def confirmed(shown: float) -> float:
+        seen = leads.with_columns(shown=pl.lit(shown))
+        return shares(review(tiny, seen, seed=1, now=datetime(2031, 1, 1), automation_bias=0.1))["confirmed"]
+
+    assert confirmed(1.0) - confirmed(0.0) == pytest.approx(0.1 * 0.92, abs=0.03)
+
+
 def test_a_lead_found_wrong_carries_the_look_alikes_own_explanation(tiny: Path):
     wrong = review(tiny, many_leads(PEOPLE[1]), seed=1, now=datetime(2031, 1, 1)).filter(
         pl.col("outcome") == "wrong"
