@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
-from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -21,8 +20,7 @@ import polars as pl
 from features import lineage
 from features.definition import ForceDefinition
 from features.describe import describe_term
-from features.engine import Block, Engine, Prepare, Progress, people_at_once
-from features.engine import prepare as prepare_here
+from features.engine import Block, Engine, Progress, Reader, this_machine
 from features.events import Records
 from features.labels import cohort
 from features.peers import Ask, Values, asks_of, compared
@@ -164,7 +162,7 @@ def build(
     rows_known_from: pl.DataFrame | None = None,
     people: pl.Series | None = None,
     store: FeatureStore | None = None,
-    prepare: Prepare | None = None,
+    reader: Reader | None = None,
     progress: Progress | None = None,
 ) -> FeatureTable:
     """The features of the cohort at each as-of date.
@@ -179,7 +177,7 @@ def build(
         people: only these people are built.
         store: where values of earlier runs are kept. A date is computed again only where what it rests on
             has changed; `progress` is told what. Not used for some of the people.
-        prepare: who reads the rows; this machine where None (`features.cluster` has another).
+        reader: who reads the rows; this machine where None (`features.cluster` has another).
         progress: called with a line on what is being read.
 
     Raises:
@@ -191,11 +189,12 @@ def build(
     lineage.check(catalogue)
     dates = checked_as_ofs(as_ofs)
     if store is None or people is not None or rows_known_from is not None:
-        reads = prepare or prepare_here
-        tables = _by_date(force, accepted, dates, catalogue, people, rows_known_from, reads, progress)
+        tables = _by_date(
+            force, accepted, dates, catalogue, people, rows_known_from, reader or this_machine(), progress
+        )
         raw = pl.concat([of_date for _, of_date in tables], rechunk=False)
     else:
-        raw = _kept(force, accepted, dates, catalogue, store, prepare, progress)
+        raw = _kept(force, accepted, dates, catalogue, store, reader, progress)
     columns = [_column(idea, name, raw[name], schema) for idea in catalogue.ideas for name in idea.columns]
     found = FeatureSchema(tuple(column for column, _ in columns))
     descriptors = raw.select(
@@ -216,7 +215,7 @@ def _kept(
     dates: Sequence[date],
     catalogue: Catalogue,
     store: FeatureStore,
-    prepare: Prepare | None,
+    reader: Reader | None,
     progress: Progress | None,
 ) -> pl.DataFrame:
     """The values of all dates, those computed before taken from the store, the others put there."""
@@ -227,7 +226,7 @@ def _kept(
             tell(f"{as_of}: {changed}")
     if missing := [as_of for as_of, changed in why.items() if changed is not None]:
         checkpoints = store.checkpoints()
-        reads = prepare or partial(prepare_here, checkpoints=checkpoints)
+        reads = reader or this_machine(checkpoints)
         for as_of, values in _by_date(force, accepted, missing, catalogue, None, None, reads, progress):
             store.put(catalogue, as_of, values)
         checkpoints.clear()
@@ -241,7 +240,7 @@ def _by_date(
     catalogue: Catalogue,
     people: pl.Series | None,
     rows_known_from: pl.DataFrame | None,
-    prepare: Prepare,
+    reader: Reader,
     progress: Progress | None,
 ) -> Iterator[tuple[date, pl.DataFrame]]:
     """Date by date: person, date, descriptors and every column, numbers with null and categories as words.
@@ -252,12 +251,12 @@ def _by_date(
     cohorts = _cohorts(force, accepted, dates)
     rows = _asked_for(cohorts, people, rows_known_from)
     ideas = catalogue.ideas
-    own = _computed(accepted, _distinct_asks(ideas), rows, rows_known_from, dates, prepare, progress)
+    own = _computed(accepted, _distinct_asks(ideas), rows, rows_known_from, dates, reader, progress)
     everyone = own
     across = [idea for idea in ideas if isinstance(idea.of, Peers | Colleagues)]
     if across and (len(rows) < len(cohorts) or rows_known_from is not None):
         # Comparisons need the whole cohort, also where few people are asked for.
-        everyone = _computed(accepted, _distinct_asks(across), cohorts, None, dates, prepare, progress)
+        everyone = _computed(accepted, _distinct_asks(across), cohorts, None, dates, reader, progress)
     key = ["person_key", "as_of"]
     at = rows.select(key).join(
         cohorts.select(key).with_row_index("at"), on=key, how="left", maintain_order="left"
@@ -282,16 +281,16 @@ def _computed(
     rows: pl.DataFrame,
     rows_known_from: pl.DataFrame | None,
     dates: Sequence[date],
-    prepare: Prepare,
+    reader: Reader,
     progress: Progress | None,
 ) -> Values:
     """Every term for every row; so many people at a time that what is scanned of them fits into memory."""
     everyone = _everyone(rows, rows_known_from)
-    at_once = people_at_once(asks, dates)
+    at_once = reader.people_at_once(asks, dates)
     filled = _Filled.of(rows, everyone, dates, asks)
     for low in range(0, max(len(everyone), 1), at_once):
         some = everyone[low : low + at_once]
-        filled.fill(prepare(accepted, asks, some, dates, progress), low)
+        filled.fill(reader.prepare(accepted, asks, some, dates, progress), low)
     return filled.values()
 
 

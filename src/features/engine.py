@@ -7,6 +7,7 @@ bounded by the block. NaN stands for "no value" until the very end.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -315,8 +316,21 @@ def day_numbers(as_ofs: Sequence[date]) -> np.ndarray:
     return np.array([day_number(as_of) for as_of in as_ofs], dtype=np.float64)
 
 
-# Who reads the rows: `prepare`, or another that takes its first five arguments.
-Prepare = Callable[[Records, Sequence[Ask], pl.DataFrame, Sequence[date], Progress | None], Engine]
+@dataclass(frozen=True)
+class Reader:
+    """Who reads the rows, and of how many people at once.
+
+    Attributes:
+        prepare: `prepare`, or another that takes its first five arguments.
+        people_at_once: for what is asked at which dates.
+    """
+
+    prepare: Callable[[Records, Sequence[Ask], pl.DataFrame, Sequence[date], Progress | None], Engine]
+    people_at_once: Callable[[Sequence[Ask], Sequence[date]], int]
+
+
+def this_machine(checkpoints: Checkpoints | None = None) -> Reader:
+    return Reader(functools.partial(prepare, checkpoints=checkpoints), people_at_once)
 
 
 def leaves(term: Term, window: int) -> Iterator[tuple[Aggregate | Trend, int]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -28,14 +27,14 @@ from features.cells import (
 from features.cluster.frames import Spread, Workers
 from features.cluster.rows import EventRows
 from features.events import KNOWN, OCCURRED, SUPERSEDED
+from features.specs import Aggregate
 from features.tallies import EVENTS, tally_of, tally_rows
 from features.windows import Timeline, day_of
 
 # People whose cells one worker holds at once: enough groups to keep many workers busy.
 PEOPLE_IN_GROUP = 256
 
-GROUP, PERSON, DATE, LARGEST_TOTAL = "group", "person", "date", "largest total"
-HowTallied = Literal["distinct", "most_common"]
+GROUP, PERSON, DATE, TALLY, LARGEST_TOTAL = "group", "person", "date", "tally", "largest total"
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,23 +92,21 @@ def asked_cells(
     return workers.by_group(cells, GROUP, partial(_answered, timeline, partials, asked), schema)
 
 
-def asked_tally(
+def asked_tallies(
     workers: Workers,
     rows: EventRows,
     timeline: Timeline,
-    how: HowTallied,
-    value: pl.Expr,
-    windows: Sequence[int],
+    asked: Sequence[tuple[Aggregate, int]],
     *,
-    where: pl.Expr | None,
     correctable: bool,
 ) -> Spread:
-    """Events counted by person and value, through windows: `person`, `date` and a column a window."""
-    made = rows.mapped(workers, partial(_pairs_of_rows, timeline, value, where, correctable))
-    pairs = made.merged((GROUP, PERSON, "value", "cell"), {EVENTS: "sum"})
-    numbers = {str(i): pl.Float64() for i in range(len(windows))}
+    """Aggregates that count events by value, with their windows: `person`, `date` and a column for each."""
+    made = rows.mapped(workers, partial(_pairs_of_rows, timeline, _each_once(asked), correctable))
+    pairs = made.merged((GROUP, PERSON, TALLY, "value", "cell"), {EVENTS: "sum"})
+    numbers = {str(i): pl.Float64() for i in range(len(asked))}
     schema = pl.Schema({PERSON: pl.Int64(), DATE: pl.Int64(), **numbers})
-    return workers.by_group(pairs, GROUP, partial(_tallied, timeline, how, windows), schema)
+    of_tally = [(_each_once(asked).index(aggregate), aggregate.how, window) for aggregate, window in asked]
+    return workers.by_group(pairs, GROUP, partial(_tallied, timeline, of_tally), schema)
 
 
 def dense(found: pl.DataFrame, column: str, n_people: int, n_dates: int, *, nothing: float) -> np.ndarray:
@@ -198,20 +195,38 @@ def _by_person_and_date(
     )
 
 
+def _each_once(asked: Sequence[tuple[Aggregate, int]]) -> list[Aggregate]:
+    return list(dict.fromkeys(aggregate for aggregate, _ in asked))
+
+
 def _pairs_of_rows(
-    timeline: Timeline, value: pl.Expr, where: pl.Expr | None, correctable: bool, rows: pl.LazyFrame
+    timeline: Timeline, aggregates: Sequence[Aggregate], correctable: bool, rows: pl.LazyFrame
 ) -> pl.LazyFrame:
-    rows = rows if where is None else rows.filter(where)
-    return tally_rows(rows, timeline, value, correctable=correctable).select(
-        _group(), pl.col(PERSON).cast(pl.Int64), "value", "cell", EVENTS
-    )
+    """The pairs of several aggregates in one pass, told apart by `tally`; values of all types as words."""
+    tallies = []
+    for i, aggregate in enumerate(aggregates):
+        assert aggregate.value is not None
+        counted = rows if aggregate.where is None else rows.filter(aggregate.where)
+        found = tally_rows(counted, timeline, aggregate.value, correctable=correctable)
+        person, value = pl.col(PERSON).cast(pl.Int64), pl.col("value")
+        if found.collect_schema()["value"].is_float():
+            value += 0.0  # -0.0 is 0.0, and written differently
+        tallies.append(
+            found.select(_group(), person, pl.lit(i).alias(TALLY), value.cast(pl.String), "cell", EVENTS)
+        )
+    return pl.concat(tallies)
 
 
-def _tallied(
-    timeline: Timeline, how: HowTallied, windows: Sequence[int], found: pl.DataFrame
-) -> pl.DataFrame:
+def _tallied(timeline: Timeline, asked: Sequence[tuple[int, str, int]], found: pl.DataFrame) -> pl.DataFrame:
     low = int(found[GROUP][0]) * PEOPLE_IN_GROUP
-    tally = tally_of(found, timeline).of_people(low, low + PEOPLE_IN_GROUP)
-    through = tally.distinct if how == "distinct" else tally.most_common
-    values = [through(window, PEOPLE_IN_GROUP) for window in windows]
-    return _by_person_and_date(tally.cells.person, low, timeline, values)
+    tallies = {
+        which: tally_of(found.filter(pl.col(TALLY) == which), timeline).of_people(low, low + PEOPLE_IN_GROUP)
+        for which in {which for which, _, _ in asked}
+    }
+    values = [
+        tallies[which].distinct(window, PEOPLE_IN_GROUP)
+        if how == "distinct"
+        else tallies[which].most_common(window, PEOPLE_IN_GROUP)
+        for which, how, window in asked
+    ]
+    return _by_person_and_date(found[PERSON].to_numpy() - low, low, timeline, values)

@@ -6,6 +6,7 @@ register the rows that were the latest at some date; how many events there were 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,13 +18,14 @@ import numpy as np
 import polars as pl
 
 from features.cells import NEVER_DAY
-from features.cluster.cells import LARGEST_TOTAL, Answers, asked_cells, asked_tally, dense
+from features.cluster.cells import LARGEST_TOTAL, Answers, asked_cells, asked_tallies, dense
 from features.cluster.frames import Workers
 from features.cluster.rows import EventRows, Reads, StoredRecords, event_rows
 from features.engine import (
     Engine,
     Part,
     Progress,
+    Reader,
     Reading,
     Register,
     can_be_superseded,
@@ -36,7 +38,7 @@ from features.engine import (
 )
 from features.events import KNOWN, OCCURRED, SUPERSEDED, Records, order_in_time
 from features.peers import Ask
-from features.specs import Aggregate, Latest
+from features.specs import Latest
 from features.windows import Timeline, day_of
 
 # Questions asked at the same time, so that no worker idles while the last parts of another's are answered.
@@ -44,6 +46,14 @@ QUESTIONS_AT_ONCE = 4
 
 K = TypeVar("K")
 T = TypeVar("T")
+
+
+def reader_on(workers: Workers) -> Reader:
+    """Workers as those who read the rows (`features.build.build`).
+
+    Of everybody at once: what comes back to this machine is no larger than the table it is for.
+    """
+    return Reader(partial(prepare_on, workers), lambda asks, as_ofs: sys.maxsize)
 
 
 def prepare_on(
@@ -69,11 +79,7 @@ def prepare_on(
     )
     with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as pool:
         collected = {one.events: pool.submit(questions.collected, one) for one in asked if one.partials}
-        tallies = {
-            id(aggregate): pool.submit(questions.tallied, one, aggregate)
-            for one in asked
-            for aggregate in one.tallied
-        }
+        tallies = [pool.submit(questions.tallied, one) for one in asked if one.tallied]
         registers = {
             id(latest): pool.submit(questions.register, latest) for one in asked for latest in one.registers
         }
@@ -82,7 +88,7 @@ def prepare_on(
                 day_numbers(as_ofs),
                 len(people),
                 _answers(collected),
-                _answers(tallies),
+                {key: one for tallied in tallies for key, one in tallied.result().items()},
                 _answers(registers),
                 {key: name for one in asked for key, name in one.names.items()},
             )
@@ -132,27 +138,30 @@ class _Questions:
             },
         )
 
-    def tallied(self, reading: Reading, aggregate: Aggregate) -> Answers:
-        """An aggregate that counts events by value, through its windows."""
-        how, value, where = aggregate.how, aggregate.value, aggregate.where
-        assert how in ("distinct", "most_common")
-        assert value is not None
-        windows = sorted({window for one, window, _ in reading.asked if one is aggregate})
-        tally = asked_tally(
+    def tallied(self, reading: Reading) -> dict[int, Answers]:
+        """Every aggregate that counts events by value, through its windows."""
+        asked = list(
+            dict.fromkeys((one, window) for one, window, _ in reading.asked if one in reading.tallied)
+        )
+        expressions = (part for one, _ in asked for part in (one.value, one.where) if part is not None)
+        tallies = asked_tallies(
             self.workers,
-            self._rows(reading, value, *([] if where is None else [where])),
+            self._rows(reading, *expressions),
             reading.timeline,
-            how,
-            value,
-            windows,
-            where=where,
+            asked,
             correctable=can_be_superseded(reading.events),
         )
-        found = self.workers.gathered(tally)
-        return Answers(
-            reading.timeline,
-            {(how, window): self._dense(found, i, 0.0) for i, window in enumerate(windows)},
-        )
+        found = self.workers.gathered(tallies)
+        values = {
+            (id(one), one.how, window): self._dense(found, i, 0.0) for i, (one, window) in enumerate(asked)
+        }
+        return {
+            id(one): Answers(
+                reading.timeline,
+                {(how, window): counts for (of, how, window), counts in values.items() if of == id(one)},
+            )
+            for one in reading.tallied
+        }
 
     def register(self, latest: Latest) -> Register:
         """The rows of a register, without those that another follows at every date they stand at."""
