@@ -161,6 +161,12 @@ def features(
     to: Annotated[date | None, Parameter(help="Last as-of date.")] = None,
     every: Annotated[str, Parameter(help="Step between as-of dates, such as 1mo or 7d.")] = "1mo",
     describe: Annotated[bool, Parameter(help="Print the catalogue instead.", negative="")] = False,
+    engine: Annotated[
+        Literal["local", "spark"], Parameter(help="This machine, or a cluster (docs/cluster.md).")
+    ] = "local",
+    spark_master: Annotated[
+        str | None, Parameter(help="The cluster, such as spark://host:7077 or yarn.")
+    ] = None,
     common: Common = Common(),
 ) -> None:
     """Build the point-in-time feature table, or describe the catalogue.
@@ -170,8 +176,9 @@ def features(
     from evenhand import steps
 
     steps.features(
-        _open(common), first=from_, last=to, every=every, describe_only=describe, as_json=common.json
-    )
+        _open(common, spark=None if spark_master is None else {"master": spark_master}),
+        first=from_, last=to, every=every, describe_only=describe, engine=engine, as_json=common.json,
+    )  # fmt: skip
 
 
 @app.command

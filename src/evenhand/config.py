@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,14 @@ class Config(BaseSettings):
     seed: int = Field(default=1, ge=0, description="seed of everything that draws")
     review: Review = Review()
     study: Study = Study()
+    spark: dict[str, Any] = Field(
+        default_factory=dict, description="Spark's own keys without `spark.`, for --engine spark"
+    )
+
+    @property
+    def spark_settings(self) -> dict[str, str]:
+        """The keys of Spark's configuration as Spark writes them."""
+        return dict(_flat(self.spark, "spark"))
 
     @classmethod
     def settings_customise_sources(
@@ -105,6 +114,19 @@ def load_config(file: Path | None = None, **overrides: Any) -> Config:
     except ValueError as error:  # tomllib.TOMLDecodeError names the line
         raise WrongUsage(f"{path} is not valid TOML: {error}. Mend the line named.") from error
     return Config.model_construct(**{name: getattr(found, name) for name in Config.model_fields})
+
+
+def _flat(keys: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    """Nested keys in one line each, truth as Spark spells it.
+
+    >>> dict(_flat({"master": "yarn", "sql": {"adaptive.enabled": True}}, "spark"))
+    {'spark.master': 'yarn', 'spark.sql.adaptive.enabled': 'true'}
+    """
+    for key, value in keys.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}.{key}")
+        else:
+            yield f"{prefix}.{key}", str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _explain(error: ValidationError, path: Path | None) -> str:

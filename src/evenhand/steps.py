@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from evenhand.terminal import heading, say, show, show_json
-from evenhand.workspace import Workspace
+from evenhand.workspace import Engine, Workspace
 from features.errors import WrongUsage
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def features(
     last: date | None,
     every: str,
     describe_only: bool,
+    engine: Engine,
     as_json: bool,
 ) -> None:
     if describe_only:
@@ -66,7 +67,7 @@ def features(
         return
     end = workspace.extent[1]
     as_ofs = _range(first or last or end, last or first or end, every)
-    table = workspace.features(as_ofs)
+    table = workspace.features(as_ofs, engine=engine)
     folder = workspace.home / "features"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{as_ofs[0]}_{as_ofs[-1]}_{every}.parquet"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import polars as pl
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from features.accepted import Accepted
     from features.account import Account
     from features.build import FeatureTable
+    from features.engine import Reader
     from features.specs import Catalogue
     from features.store import FeatureStore
     from models.compare import Comparison
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from models.scoring import ScoreBatch
 
 Progress = Callable[[str], None]
+Engine = Literal["local", "spark"]
 CARD_FACTS = "card_facts.json"
 ANSWER_KEY = "answer_key"
 
@@ -168,13 +170,32 @@ class Workspace:
                 f"Choose a date after {first} and not after {end}."
             )
 
-    def features(self, as_ofs: Sequence[date]) -> FeatureTable:
-        """The ordinary catalogue's features of the cohort on some dates."""
+    def features(self, as_ofs: Sequence[date], *, engine: Engine = "local") -> FeatureTable:
+        """The ordinary catalogue's features of the cohort on some dates.
+
+        Args:
+            engine: who reads the rows of dates that the store does not have: this machine, or Spark as the
+                configuration sets it up. The values are the same.
+        """
         from features.build import build
 
         for as_of in as_ofs:
             self.check_as_of(as_of)
-        return build(self.force, self.accepted, as_ofs, store=self.store, progress=self.progress)
+        with self._reader(engine) as reader:
+            return build(
+                self.force, self.accepted, as_ofs, store=self.store, reader=reader, progress=self.progress
+            )
+
+    @contextmanager
+    def _reader(self, engine: Engine) -> Iterator[Reader | None]:
+        if engine == "local":
+            yield None
+            return
+        from features.cluster.prepare import reader_on
+        from features.cluster.spark import workers_on_spark
+
+        with workers_on_spark(self.config.spark_settings) as workers:
+            yield reader_on(workers)
 
     @cached_property
     def records(self) -> Records:
