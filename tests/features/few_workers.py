@@ -14,18 +14,18 @@ import polars as pl
 from features.cluster.frames import GroupWork, PartWork, Spread, numbered
 from tests.features.small_force import InMemory
 
-ROWS_IN_BATCH = 7
-
 
 class FewWorkers:
     """`features.cluster.frames.Workers` in this process.
 
     Args:
         lazy: makes a narwhals frame of one in Polars.
+        rows_in_batch: so few that no test has but one batch.
     """
 
-    def __init__(self, lazy: Callable[[pl.DataFrame], nw.LazyFrame[Any]]) -> None:
+    def __init__(self, lazy: Callable[[pl.DataFrame], nw.LazyFrame[Any]], *, rows_in_batch: int = 40) -> None:
         self.lazy = lazy
+        self.rows_in_batch = rows_in_batch
 
     def read(self, files: Sequence[Path], schema: pl.Schema, /) -> Spread:
         return self.spread(
@@ -38,7 +38,7 @@ class FewWorkers:
         return Spread(self.lazy(frame.rename(numbered(frame.schema))), frame.schema)
 
     def by_part(self, rows: Spread, work: PartWork, schema: pl.Schema, /) -> Spread:
-        parts = self.gathered(rows).iter_slices(ROWS_IN_BATCH)
+        parts = self.gathered(rows).iter_slices(self.rows_in_batch)
         return self.spread(_together(work(parts), schema))
 
     def by_group(self, rows: Spread, key: str, work: GroupWork, schema: pl.Schema, /) -> Spread:

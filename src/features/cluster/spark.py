@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 OLDEST_JAVA = 17
+_LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 
 # Without these, times would shift and results differ from machine to machine.
 _ALWAYS = {"spark.sql.session.timeZone": "UTC", "spark.sql.timestampType": "TIMESTAMP_NTZ"}
@@ -44,7 +45,6 @@ _UNLESS_SET = {
     "spark.driver.maxResultSize": "0",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
-    "spark.log.level": "ERROR",
 }
 _ON_ONE_MACHINE = {
     "spark.master": "local[2]",
@@ -140,7 +140,8 @@ def _session(settings: Mapping[str, str]) -> SparkSession:
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.appName("evenhand")
-    chosen = {**_UNLESS_SET, **(_ON_ONE_MACHINE if alone else {}), **settings, **_ALWAYS}
+    quiet = {"spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file://{_LOG_SETTINGS}"}
+    chosen = {**_UNLESS_SET, **(_ON_ONE_MACHINE | quiet if alone else {}), **settings, **_ALWAYS}
     for key, value in chosen.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
