@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -161,6 +161,7 @@ def build(
     schema: FeatureSchema | None = None,
     rows_known_from: pl.DataFrame | None = None,
     people: pl.Series | None = None,
+    compared_with: Records | None = None,
     store: FeatureStore | None = None,
     reader: Reader | None = None,
     progress: Progress | None = None,
@@ -175,6 +176,8 @@ def build(
             those known at or after `known_from` count; registers (rank, role) describe what is and are read
             whole.
         people: only these people are built.
+        compared_with: other rows of the same force, from which the values of the people compared with are
+            taken; everybody built must be in its cohort. `accepted` where None.
         store: where values of earlier runs are kept. A date is computed again only where what it rests on
             has changed; `progress` is told what. Not used for some of the people.
         reader: who reads the rows; this machine where None (`features.cluster` has another).
@@ -188,110 +191,120 @@ def build(
     catalogue = catalogue or force.catalogue.ordinary()
     lineage.check(catalogue)
     dates = checked_as_ofs(as_ofs)
-    if store is None or people is not None or rows_known_from is not None:
-        tables = _by_date(
-            force, accepted, dates, catalogue, people, rows_known_from, reader or this_machine(), progress
-        )
-        raw = pl.concat([of_date for _, of_date in tables], rechunk=False)
+    asked = _Asked(
+        force, accepted, dates, catalogue, people, rows_known_from, compared_with, reader or this_machine(), progress
+    )  # fmt: skip
+    if store is None or any(given is not None for given in (people, rows_known_from, compared_with)):
+        raw = pl.concat([of_date for _, of_date in asked.by_date()], rechunk=False)
     else:
-        raw = _kept(force, accepted, dates, catalogue, store, reader, progress)
+        raw = _kept(asked, store, reader)
     columns = [_column(idea, name, raw[name], schema) for idea in catalogue.ideas for name in idea.columns]
     found = FeatureSchema(tuple(column for column, _ in columns))
     descriptors = raw.select(
         "person_key", "as_of", *(pl.col(f"{DESCRIPTOR}{name}").alias(name) for name in force.cohort.descriptors)
     )  # fmt: skip
     everyone = _everyone(descriptors, rows_known_from)
+    others = {} if compared_with is None else compared_with.fingerprints
+    sources = {**accepted.fingerprints, **{f"{name} of others": print_ for name, print_ in others.items()}}
     return FeatureTable(
         frame=raw.select("person_key", "as_of").hstack([series for _, series in columns]),
         schema=found,
         descriptors=descriptors,
-        fingerprint=_fingerprint(found, catalogue.ideas, accepted.fingerprints, dates, everyone),
+        fingerprint=_fingerprint(found, catalogue.ideas, sources, dates, everyone),
     )
 
 
-def _kept(
-    force: ForceDefinition,
-    accepted: Records,
-    dates: Sequence[date],
-    catalogue: Catalogue,
-    store: FeatureStore,
-    reader: Reader | None,
-    progress: Progress | None,
-) -> pl.DataFrame:
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What `build` was asked for."""
+
+    force: ForceDefinition
+    accepted: Records
+    dates: Sequence[date]
+    catalogue: Catalogue
+    people: pl.Series | None
+    rows_known_from: pl.DataFrame | None
+    compared_with: Records | None
+    reader: Reader
+    progress: Progress | None
+
+    def by_date(self) -> Iterator[tuple[date, pl.DataFrame]]:
+        """Date by date: person, date, descriptors and every column, numbers with null and categories as words.
+
+        Terms are computed for all dates at once, since a scan answers all of them; the columns made of them
+        are many more, so only one date's are held.
+        """
+        cohorts = _cohorts(self.force, self.accepted, self.dates)
+        rows = _asked_for(cohorts, self.people, self.rows_known_from)
+        ideas = self.catalogue.ideas
+        own = self._computed(self.accepted, _distinct_asks(ideas), rows, self.rows_known_from)
+        everyone, at = self._compared_with(own, rows, cohorts)
+        for index, as_of in enumerate(self.dates):
+            mine, others = own.of_date(index), everyone.of_date(index)
+            columns = _columns(ideas, own.part(mine), at[mine] - others.start, everyone.part(others))
+            values = [column.alias(name) for name, column in columns.items()]
+            # A feature may bear the name of a descriptor.
+            names = {name: f"{DESCRIPTOR}{name}" for name in self.force.cohort.descriptors}
+            yield (
+                as_of,
+                rows[mine].rename(names).hstack(values).with_columns(pl.col(pl.Float64).fill_nan(None)),
+            )
+
+    def _compared_with(
+        self, own: Values, rows: pl.DataFrame, cohorts: pl.DataFrame
+    ) -> tuple[Values, np.ndarray]:
+        """The values of everybody that people are compared with, and where each row stands among them."""
+        across = [idea for idea in self.catalogue.ideas if isinstance(idea.of, Peers | Colleagues)]
+        is_everybody = len(rows) == len(cohorts) and self.rows_known_from is None
+        if not across or (is_everybody and self.compared_with is None):
+            return own, np.arange(len(rows))
+        if self.compared_with is not None:
+            cohorts = _cohorts(self.force, self.compared_with, self.dates)
+        everyone = self._computed(self.compared_with or self.accepted, _distinct_asks(across), cohorts, None)
+        key = ["person_key", "as_of"]
+        placed = rows.select(key).join(
+            cohorts.select(key).with_row_index("at"), on=key, how="left", maintain_order="left"
+        )["at"]
+        if placed.has_nulls():
+            raise ValueError("somebody asked for is not in the cohort of the rows they are compared with")
+        return everyone, placed.to_numpy().astype(np.int64)
+
+    def _computed(
+        self,
+        accepted: Records,
+        asks: Sequence[Ask],
+        rows: pl.DataFrame,
+        rows_known_from: pl.DataFrame | None,
+    ) -> Values:
+        """Every term for every row; so many people at a time that what is scanned of them fits into memory."""
+        everyone = _everyone(rows, rows_known_from)
+        at_once = self.reader.people_at_once(asks, self.dates)
+        filled = _Filled.of(rows, everyone, self.dates, asks)
+        for low in range(0, max(len(everyone), 1), at_once):
+            some = everyone[low : low + at_once]
+            filled.fill(self.reader.prepare(accepted, asks, some, self.dates, self.progress), low)
+        return filled.values()
+
+
+def _kept(asked: _Asked, store: FeatureStore, reader: Reader | None) -> pl.DataFrame:
     """The values of all dates, those computed before taken from the store, the others put there."""
-    tell = progress or (lambda line: None)
-    why = {as_of: store.why_not(catalogue, as_of) for as_of in dates}
+    tell = asked.progress or (lambda line: None)
+    why = {as_of: store.why_not(asked.catalogue, as_of) for as_of in asked.dates}
     for as_of, changed in why.items():
         if changed is not None:
             tell(f"{as_of}: {changed}")
     if missing := [as_of for as_of, changed in why.items() if changed is not None]:
         checkpoints = store.checkpoints()
         reads = reader or this_machine(checkpoints)
-        for as_of, values in _by_date(force, accepted, missing, catalogue, None, None, reads, progress):
-            store.put(catalogue, as_of, values)
+        for as_of, values in replace(asked, dates=missing, reader=reads).by_date():
+            store.put(asked.catalogue, as_of, values)
         checkpoints.clear()
-    return pl.concat([store.get(catalogue, as_of) for as_of in dates], rechunk=False)
-
-
-def _by_date(
-    force: ForceDefinition,
-    accepted: Records,
-    dates: Sequence[date],
-    catalogue: Catalogue,
-    people: pl.Series | None,
-    rows_known_from: pl.DataFrame | None,
-    reader: Reader,
-    progress: Progress | None,
-) -> Iterator[tuple[date, pl.DataFrame]]:
-    """Date by date: person, date, descriptors and every column, numbers with null and categories as words.
-
-    Terms are computed for all dates at once, since a scan answers all of them; the columns made of them are
-    many more, so only one date's are held.
-    """
-    cohorts = _cohorts(force, accepted, dates)
-    rows = _asked_for(cohorts, people, rows_known_from)
-    ideas = catalogue.ideas
-    own = _computed(accepted, _distinct_asks(ideas), rows, rows_known_from, dates, reader, progress)
-    everyone = own
-    across = [idea for idea in ideas if isinstance(idea.of, Peers | Colleagues)]
-    if across and (len(rows) < len(cohorts) or rows_known_from is not None):
-        # Comparisons need the whole cohort, also where few people are asked for.
-        everyone = _computed(accepted, _distinct_asks(across), cohorts, None, dates, reader, progress)
-    key = ["person_key", "as_of"]
-    at = rows.select(key).join(
-        cohorts.select(key).with_row_index("at"), on=key, how="left", maintain_order="left"
-    )["at"].to_numpy().astype(np.int64)  # fmt: skip
-    for index, as_of in enumerate(dates):
-        mine, others = own.of_date(index), everyone.of_date(index)
-        columns = _columns(ideas, own.part(mine), at[mine] - others.start, everyone.part(others))
-        values = [column.alias(name) for name, column in columns.items()]
-        # A feature may bear the name of a descriptor.
-        of_people = rows[mine].rename({name: f"{DESCRIPTOR}{name}" for name in force.cohort.descriptors})
-        yield as_of, of_people.hstack(values).with_columns(pl.col(pl.Float64).fill_nan(None))
+    return pl.concat([store.get(asked.catalogue, as_of) for as_of in asked.dates], rechunk=False)
 
 
 def _distinct_asks(ideas: Iterable[Idea]) -> list[Ask]:
     asks = {ask.place: ask for idea in ideas for ask in asks_of(idea)}
     return list(asks.values())
-
-
-def _computed(
-    accepted: Records,
-    asks: Sequence[Ask],
-    rows: pl.DataFrame,
-    rows_known_from: pl.DataFrame | None,
-    dates: Sequence[date],
-    reader: Reader,
-    progress: Progress | None,
-) -> Values:
-    """Every term for every row; so many people at a time that what is scanned of them fits into memory."""
-    everyone = _everyone(rows, rows_known_from)
-    at_once = reader.people_at_once(asks, dates)
-    filled = _Filled.of(rows, everyone, dates, asks)
-    for low in range(0, max(len(everyone), 1), at_once):
-        some = everyone[low : low + at_once]
-        filled.fill(reader.prepare(accepted, asks, some, dates, progress), low)
-    return filled.values()
 
 
 @dataclass(frozen=True, eq=False)
