@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from evenhand.cli import main
 from evenhand.config import load_config
 from evenhand.force.simulate import simulate
 from evenhand.workspace import Workspace
@@ -59,7 +60,9 @@ def on_spark(test):  # type: ignore[no-untyped-def]  # a test function
 @pytest.fixture(scope="module")
 def executors() -> Iterator[Workers]:
     """One local Spark session for all tests here; two parts are enough for rows to move."""
-    with spark.workers_on_spark({"spark.sql.shuffle.partitions": "2"}) as workers:
+    # Compiling Java thoroughly takes longer than it saves on tables as small as these.
+    quick = {"spark.sql.shuffle.partitions": "2", "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1"}
+    with spark.workers_on_spark(quick) as workers:
         yield workers
 
 
@@ -217,13 +220,34 @@ def test_an_old_java_is_named(monkeypatch, tmp_path, said, version):
         pass
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("spark")
+def test_the_command_says_what_is_missing_and_ends_as_wrongly_used(monkeypatch, tmp_path, simulated, capsys):
+    config = tmp_path / "evenhand.toml"
+    config.write_text(f'out = "{simulated.config.out}"\nsuites = "{simulated.config.suites}"\n', "utf-8")
+    _ = simulated.accepted
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    asked = [
+        "--from",
+        "2020-06-01",
+        "--engine",
+        "spark",
+        "--config",
+        str(config),
+        "--data",
+        simulated.config.data,
+    ]
+    assert main(["features", *asked]) == 2
+    assert "needs Java 17 or later" in capsys.readouterr().err
+
+
 # --- On Spark -----------------------------------------------------------------------------------------
 
 
 @on_spark
-@pytest.mark.parametrize("seed", [1, 2])
-def test_spark_finds_what_this_machine_finds(tmp_path, executors, seed):
-    assert_alike(FORCE, some_records(tmp_path, seed), AS_OFS, executors, catalogue=FORCE.catalogue)
+def test_spark_finds_what_this_machine_finds(tmp_path, executors):
+    assert_alike(FORCE, some_records(tmp_path, 1), AS_OFS, executors, catalogue=FORCE.catalogue)
 
 
 @on_spark
