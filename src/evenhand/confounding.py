@@ -24,8 +24,6 @@ ALL_SPELLS = Events(name="all_spells", table=SICKNESS_SPELL, says="a spell of si
 ALL_ABSENCES = Events(name="all_absences", table=OTHER_ABSENCE, says="an absence of whatever kind")
 SPELLS = count(ALL_SPELLS)
 YEAR = 365
-# Beyond this many spreads a column says no more, so that one column cannot be the whole score.
-FURTHEST = 3.0
 
 
 def _naive(name: str, of: Aggregate | Product) -> Idea:
@@ -64,8 +62,9 @@ ADJUSTED = Catalogue(
 def scores(force: ForceDefinition, accepted: Records, as_of: date) -> pl.DataFrame:
     """[person_key, naive, adjusted]: each person's place among all at a date, 0 to 100.
 
-    A score is the sum of its columns, each in spreads from the middle: of everybody for the naive score, of
-    comparable people for the adjusted one.
+    A score is the column in which somebody stands out most, in spreads from the middle: of everybody for the
+    naive score, of comparable people for the adjusted one. So do systems flag that raise an alarm wherever one
+    count is high.
     """
     naive = build(force, accepted, [as_of], catalogue=NAIVE).frame
     adjusted = build(force, accepted, [as_of], catalogue=ADJUSTED).frame
@@ -79,8 +78,8 @@ def scores(force: ForceDefinition, accepted: Records, as_of: date) -> pl.DataFra
 
 
 def _place(columns: list[pl.Expr]) -> pl.Expr:
-    known = [column.fill_nan(None).fill_null(0.0).clip(-FURTHEST, FURTHEST) for column in columns]
-    score = pl.sum_horizontal(known)
+    known = [column.fill_nan(None).fill_null(0.0) for column in columns]
+    score = pl.max_horizontal(known)
     return (score.rank("average") - 0.5) / pl.len() * 100
 
 

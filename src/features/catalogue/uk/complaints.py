@@ -82,7 +82,7 @@ COMPLAINT_IDEAS = (
         innocent=("the law demands referral whatever the merit",),
     ),
     *beside_peers(
-        "complaints", "complaints", COMPLAINTS, TOURS, exposure_at_least=50, family="complaints", typologies=COMPLAINED,
+        "complaints", "complaints by the public", count(ALLEGATION, pl.col("source") == "PUBLIC"), TOURS, exposure_at_least=50, family="complaints", typologies=COMPLAINED,
         innocent=(PUBLIC_CONTACT, GRIEVANCE),
     ),
 )  # fmt: skip

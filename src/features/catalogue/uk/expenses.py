@@ -76,7 +76,8 @@ EXPENSES_IDEAS = (
         innocent=("a role that travels",),
     ),
     *beside_peers(
-        "expenses_off_tour", "items on days without a tour", count(EXPENSE, pl.col("on_leave_or_off")), TOURS,
+        "expenses_off_tour", "items on days without a tour and charged to no operation",
+        count(EXPENSE, pl.col("on_leave_or_off") & pl.col("project_code").is_null()), TOURS,
         family="expenses off tour", typologies=EXPENSES, innocent=("the bill came later than the work",),
     ),
 )  # fmt: skip

@@ -162,11 +162,12 @@ OVERTIME_IDEAS = (
         typologies=OVERTIME, innocent=("the book-off was never put right",),
     ),
     *beside_peers(
-        "overtime_minutes", "minutes of overtime", OVERTIME_MINUTES, TOURS, unit=60.0, family="overtime claimed", typologies=OVERTIME,
+        "overtime_minutes", "minutes of overtime charged to no operation", total(CLAIM, "minutes", pl.col("project_code").is_null()), TOURS, unit=60.0, family="overtime claimed", typologies=OVERTIME,
         innocent=(PUBLIC_ORDER, SHORT_OF_PEOPLE),
     ),
     *beside_peers(
-        "minutes_beyond_worked", "minutes claimed beyond the work shown", MINUTES_BEYOND, TOURS, unit=60.0,
+        "minutes_beyond_worked", "minutes claimed beyond the work shown and charged to no operation",
+        total(CLAIM_ON_TOUR, "minutes_beyond", pl.col("project_code").is_null()), TOURS, unit=60.0,
         family="claims beyond work shown", typologies=OVERTIME, innocent=("the book-off was never put right",),
     ),
 )  # fmt: skip

@@ -158,17 +158,17 @@ ROSTER_IDEAS = (
         innocent=(SHORT_OF_PEOPLE, "a new post with other habits of record"),
     ),
     *beside_peers(
-        "own_late_changes", "late changes to their own tours", OWN_LATE_CHANGES, TOURS, family="own roster changes",
+        "own_late_changes", "late changes to their own tours that nobody asked for", count(ROSTER_CHANGE, pl.col("own_wish") & LATE), TOURS, family="own roster changes",
         typologies=ROSTER, innocent=(LATE_RECORD, ON_BEHALF),
     ),
     *beside_peers(
         "own_minutes_added", "minutes added to their own tours by their own changes",
-        total(ROSTER_CHANGE, "minutes_changed", OWN & (pl.col("minutes_changed") > 0)), TOURS, unit=60.0,
+        total(ROSTER_CHANGE, "minutes_changed", pl.col("own_wish") & (pl.col("minutes_changed") > 0)), TOURS, unit=60.0,
         family="minutes added to own tours", typologies=ROSTER + OVERTIME, innocent=(LATE_RECORD, PUBLIC_ORDER),
     ),
     *beside_peers(
-        "own_rest_day_changes", "tours turned into rest-day working by themselves",
-        count(ROSTER_CHANGE, OWN & (pl.col("field") == "REST_DAY")), TOURS, family="own roster changes",
+        "own_rest_day_changes", "tours turned into rest-day working by themselves, unasked",
+        count(ROSTER_CHANGE, pl.col("own_wish") & (pl.col("field") == "REST_DAY")), TOURS, family="own roster changes",
         typologies=ROSTER + OVERTIME, innocent=(SHORT_OF_PEOPLE, PUBLIC_ORDER),
     ),
 )  # fmt: skip

@@ -166,7 +166,7 @@ SYSTEMS_IDEAS = (
         family="look-ups of people close", typologies=SYSTEMS, innocent=(EXERCISE,),
     ),
     *beside_peers(
-        "off_duty_uses", "uses of a system while off duty", count(ACCESS, pl.col("off_duty")), TOURS, family="use off duty",
+        "off_duty_uses", "uses of a system while off duty that belong to no incident", count(ACCESS, pl.col("off_duty") & UNLINKED), TOURS, family="use off duty",
         typologies=SYSTEMS, innocent=("a tour that ran on",),
     ),
     *beside_peers(
