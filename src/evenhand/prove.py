@@ -24,6 +24,8 @@ import numpy as np
 import polars as pl
 
 from evenhand.config import Config, load_config
+from evenhand.confounding import bearers_of, raised, scores
+from evenhand.force.kinds import CONFOUNDERS, KINDS
 from evenhand.force.simulate import simulate
 from evenhand.terminal import heading, say
 from evenhand.workspace import Workspace
@@ -47,6 +49,9 @@ NULL_PEOPLE = 2000
 FIREWALL_SEEDS = range(9201, 9204)
 FIREWALL_PEOPLE = 1000
 COLLEAGUES_MAY_MOVE = 5
+CONFOUNDED_SEEDS = range(9301, 9331)
+CONFOUNDED_PEOPLE = 800
+CONFOUNDED_MONTHS = 18
 MONTHS = 60
 
 Part = dict[str, Any]
@@ -120,6 +125,16 @@ def _studies(chicago: Path) -> dict[str, Study]:
             measured_by=(_firewall_part, _experiment, compare_scores, _with_same_duties),
         ),
     ]
+    studies.append(
+        Study(
+            name="confounders",
+            about=f"innocent explanations one at a time, {CONFOUNDED_PEOPLE:,} people, {CONFOUNDED_MONTHS} months",
+            parts=list(CONFOUNDED_SEEDS),
+            run_part=lambda seed: _confounders_part(int(seed)),
+            conclude=_conclude_confounders,
+            measured_by=(_confounders_part, _scores_under),
+        )
+    )
     if chicago.is_dir():
         studies.append(
             Study(
@@ -314,6 +329,55 @@ def _conclude_firewall(parts: Sequence[Part]) -> list[Finding]:
     ]
 
 
+# --- innocent explanations ------------------------------------------------------------------------------
+
+
+def _confounders_part(seed: int) -> Part:
+    """For each explanation, how far the two scores of the people it concerns rise when it is switched on."""
+    without, _ = _scores_under(seed, None)
+    moved: Part = {}
+    for kind in CONFOUNDERS:
+        with_it, bearers = _scores_under(seed, kind)
+        moved[kind] = raised(with_it, without, bearers)
+    return moved
+
+
+def _scores_under(seed: int, kind: str | None) -> tuple[pl.DataFrame, pl.Series]:
+    """Scores at the end of a force with one innocent explanation or none, and whom it concerns."""
+    kinds = () if kind is None else (kind,)
+    with _simulated(seed, people=CONFOUNDED_PEOPLE, months=CONFOUNDED_MONTHS, confounders=kinds) as workspace:
+        as_of = workspace.extent[1]
+        found = scores(workspace.force, workspace.accepted, as_of)
+        return found, bearers_of(Path(workspace.config.data), kind or "none", as_of)
+
+
+def _conclude_confounders(parts: Sequence[Part]) -> list[Finding]:
+    return [_of_confounder(kind, [part[kind] for part in parts]) for kind in CONFOUNDERS]
+
+
+def _of_confounder(kind: str, parts: Sequence[Mapping[str, float]]) -> Finding:
+    """Mean rise over all bearers, with an interval that resamples seeds."""
+    totals = np.array([[part["naive"], part["adjusted"], part["bearers"]] for part in parts])
+    rng = np.random.default_rng(len(parts))
+    drawn = totals[rng.integers(0, len(parts), (DRAWS, len(parts)))].sum(axis=1)
+
+    def rise(sums: np.ndarray) -> np.ndarray:
+        return sums[..., :2] / np.maximum(sums[..., 2:], 1)
+
+    naive, adjusted = rise(totals.sum(axis=0))
+    of_naive, of_adjusted = (percentile_interval(rise(drawn)[:, k]) for k in (0, 1))
+    back = percentile_interval(rise(drawn)[:, 0] - rise(drawn)[:, 1])
+    return Finding(
+        claim=f"{kind} ({KINDS[kind]}): raises the naive score of its bearers, and comparison with peers takes more than half back",
+        measured=(
+            f"naive {naive:+.1f} places in a hundred ({of_naive.low:+.1f} to {of_naive.high:+.1f}), beside peers {adjusted:+.1f} "
+            f"({of_adjusted.low:+.1f} to {of_adjusted.high:+.1f}), taken back {naive - adjusted:.1f} ({back.low:.1f} to {back.high:.1f}); "
+            f"{int(totals[:, 2].sum()):,} bearers"
+        ),
+        holds=bool(of_naive.low > 0 and adjusted < naive / 2),
+    )
+
+
 # --- Chicago --------------------------------------------------------------------------------------------
 
 
@@ -392,14 +456,14 @@ class _workspace:  # noqa: N801  # used as a function, like tempfile.TemporaryDi
 class _simulated(_workspace):  # noqa: N801
     """A workspace on a force simulated for the occasion."""
 
-    def __init__(self, seed: int, *, people: int, **how: Any) -> None:
-        self._seed, self._people, self._how = seed, people, how
+    def __init__(self, seed: int, *, people: int, months: int = MONTHS, **how: Any) -> None:
+        self._seed, self._people, self._months, self._how = seed, people, months, how
 
     def _config(self, folder: Path) -> Config:
         data = simulate(
             folder / "data",
             officers=self._people,
-            months=MONTHS,
+            months=self._months,
             seed=self._seed,
             dense=True,
             **self._how,
