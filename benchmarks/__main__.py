@@ -1,40 +1,35 @@
-"""`make bench`: features by cells against one scan a date, side by side, with peak memory."""
+"""`make bench`: every measurement in turn, at the Met's size or, with a share of it, smaller.
+
+    python -m benchmarks [SHARE]
+
+A share of 0.01 takes minutes; the whole takes hours, 12 GB of disk and 6 GB of memory.
+"""
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
-PAIRS = {
-    "cells": "one scan and dense sums for all dates",
-    "by date": "one filtered group_by a date and window",
-}
-PEOPLE, MONTHS, SEED, ROUNDS = 2000, 36, 5, 3
+from benchmarks import cluster, features, force, month, validation
+
+PEOPLE, MONTHS = 46_000, 36
+ROWS = (1_000_000, 10_000_000, 100_000_000)
+FEWEST_PEOPLE, FEWEST_ROWS = 600, 50_000
 
 
-def main() -> None:
-    """Simulate once, then run the two in turn, each in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "data"
-        # Apart, because a child process starts with the peak memory of its parent.
-        _run("benchmarks.prepare", str(data), str(PEOPLE), str(MONTHS), str(SEED))
-        took: dict[str, list[tuple[float, float]]] = {name: [] for name in PAIRS}
-        for _ in range(ROUNDS):
-            for name in PAIRS:
-                seconds, megabytes = _run("benchmarks.counting", name, str(data)).split()
-                took[name].append((float(seconds), float(megabytes)))
-    best = {name: min(runs) for name, runs in took.items()}
-    for name, (seconds, megabytes) in best.items():
-        print(f"{name:8} {seconds:6.2f} s {megabytes:7.0f} MB  {PAIRS[name]}")
-    print(f"ratio    {best['by date'][0] / best['cells'][0]:6.2f}   (by date / cells, best of {ROUNDS})")
-
-
-def _run(module: str, *arguments: str) -> str:
-    command = [sys.executable, "-m", module, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+def main(share: float = 1.0) -> None:
+    """Features and how they grow with rows, dates and people; validation; the cluster; the force; a month."""
+    people = max(FEWEST_PEOPLE, int(PEOPLE * share))
+    rows = [max(FEWEST_ROWS, int(n * share)) for n in ROWS]
+    for n in rows:
+        features.main(n, people)
+    for dates in (6, 12):
+        features.main(rows[1], people, dates, 1)
+    features.main(rows[1], people // 4, 24, 1)
+    validation.main(rows[1])
+    cluster.main(str(rows[0]), str(people))
+    force.main(people, MONTHS)
+    month.main(people, MONTHS)
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(float, sys.argv[1:]))

@@ -89,7 +89,8 @@ def written(path: Path, n_rows: int, n_people: int, seed: int) -> Path:
     days = np.linspace(0, (LAST - FIRST).days, parts + 1)
     writer: pq.ParquetWriter | None = None
     for part in range(parts):
-        rows = _rows(rng, busy, *(int(edge) for edge in edges[part : part + 2]), days[part], days[part + 1])
+        low, high = int(edges[part]), int(edges[part + 1])
+        rows = _rows(rng, busy, low, high, float(days[part]), float(days[part + 1]))
         writer = writer or pq.ParquetWriter(path, rows.schema, compression="zstd", compression_level=1)
         writer.write_table(rows, row_group_size=ROW_GROUP)
     assert writer is not None

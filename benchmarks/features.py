@@ -141,7 +141,7 @@ def duckdb(path: Path, n_people: int, dates: list[date]) -> Answer:
 
 
 def timeseriesflattener(path: Path, n_people: int, dates: list[date]) -> Answer:
-    import timeseriesflattener as flat
+    import timeseriesflattener as flat  # type: ignore[import-not-found]  # comes with requirements-bench.lock
 
     rows = (
         pl.scan_parquet(path)
