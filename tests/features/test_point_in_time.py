@@ -6,7 +6,7 @@ from an edge, and against plain loops over the rows.
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from random import Random
 
 import polars as pl
@@ -22,7 +22,7 @@ from features.specs import Catalogue, Latest
 from features.tables import Table
 from tests.features import small_force
 from tests.features.brute_force import BruteForce
-from tests.features.random_records import AS_OFS, accepted, random_rows
+from tests.features.random_records import AS_OFS, AWKWARD, accepted, random_rows
 
 SEEDS = st.integers(min_value=0, max_value=2**32 - 1)
 CATALOGUE = uk.CATALOGUE.with_research("sickness")
@@ -89,10 +89,16 @@ def test_the_order_of_rows_changes_nothing(seed):
     assert_frame_equal(uk_features(shuffled).frame, uk_features(rows).frame, check_exact=True)
 
 
-def agrees(force: ForceDefinition, catalogue: Catalogue, tables: tuple[Table, ...], seed: int) -> int:
+def agrees(
+    force: ForceDefinition,
+    catalogue: Catalogue,
+    tables: tuple[Table, ...],
+    seed: int,
+    as_ofs: tuple[date, ...] = AS_OFS,
+) -> int:
     """Compare a built table with plain loops; how many values were neither zero nor nothing."""
-    records = accepted(tables, random_rows(tables, seed, rows_a_table=150))
-    table = build(force, records, AS_OFS, catalogue=catalogue)
+    records = accepted(tables, random_rows(tables, seed, rows_a_table=150, edges=as_ofs))
+    table = build(force, records, as_ofs, catalogue=catalogue)
     by_date = table.frame.group_by("as_of").agg("person_key").iter_rows()
     brute = BruteForce(records.frames, dict(by_date))
     telling = 0
@@ -128,6 +134,12 @@ def test_brute_force_agrees_over_the_whole_catalogue(seed):
 @given(SEEDS)
 def test_brute_force_agrees_on_every_way_to_aggregate(seed):
     assert agrees(small_force.FORCE, small_force.FORCE.catalogue, SMALL_TABLES, seed) > 60
+
+
+@few
+@given(SEEDS)
+def test_brute_force_agrees_at_month_ends_leap_days_and_clock_changes(seed):
+    assert agrees(small_force.FORCE, small_force.FORCE.catalogue, SMALL_TABLES, seed, AWKWARD) > 120
 
 
 def test_every_kind_of_term_and_aggregate_is_among_those_compared():
