@@ -62,7 +62,7 @@ from features.tables import Table
 # A few bad rows are a large share of a small table and say nothing of it: two keys given twice are four. Every row
 # bad does, however few they are.
 FEW_BAD_ROWS = 10
-# A part of which more than half is bad was exported wrongly, however good the years around it are.
+# A part of which more than half breaks one rule was exported wrongly, however good the years around it are.
 MOST_OF_A_PART = 0.5
 INCOMING, OUTGOING = ".incoming", ".outgoing"
 
@@ -493,7 +493,7 @@ def _part_refused(
     extract: Extract, verdict: Verdict, told: Sequence[Check], part: SourcePart, judged: Judged
 ) -> Refusal | None:
     """Why one part cannot be used though the table as a whole could be."""
-    table, read, quarantined = extract.table, judged.part.read, judged.quarantined
+    table, read = extract.table, judged.part.read
     if read == 0 and table.stale_after_days is not None:
         return Refusal(
             table=table.name,
@@ -502,14 +502,20 @@ def _part_refused(
             found="a part without a row",
             remedy=f"export the part again from {table.source_system}, or remove it",
         )
-    if not _is_too_many(quarantined, read, MOST_OF_A_PART, FEW_BAD_ROWS):
+    by_name = {check.rule: check for check in told}
+    broken = {name: n for name, n in judged.tally.broken.items() if not _looks_elsewhere(by_name[name])}
+    name, worst = max(broken.items(), key=lambda item: item[1], default=("", 0))
+    if worst <= max(MOST_OF_A_PART * read, FEW_BAD_ROWS):
         return None
-    name, broken = max(judged.tally.broken.items(), key=lambda item: item[1])
-    worst = next(check for check in told if check.rule == name)
     seen = _first_broken(extract, verdict, name, only=part.name)
     assert seen is not None
-    share = f"{quarantined:,} of {read:,} rows of this part are bad, {MOST_OF_A_PART:.0%} may be"
-    return _too_many(extract, worst, seen, broken, share)
+    share = f"{worst:,} of {read:,} rows of this part, {MOST_OF_A_PART:.0%} may be bad"
+    return _too_many(extract, by_name[name], seen, worst, share)
+
+
+def _looks_elsewhere(check: Check) -> bool:
+    """Whether a rule asks another table, where what is missing may still arrive: a person who is about to join."""
+    return "$PARAMETER" in str(check.expectation["kwargs"].get("value_set", ""))
 
 
 def _failed(extract: Extract, check: Check, seen: _Seen | None) -> Refusal:

@@ -352,7 +352,7 @@ def test_a_part_that_is_mostly_bad_is_refused_though_the_table_is_not(
         gate()
     told = str(refused.value)
     assert "wrong.parquet" in told
-    assert "11 of 20 rows of this part are bad" in told
+    assert "11 of 20 rows of this part, 50% may be bad" in told
     assert not (tmp_path / "out").exists()
 
 
@@ -616,3 +616,19 @@ def test_parts_ingested_one_after_another_are_what_they_are_all_at_once(
             except TablesRefused as refused:
                 states.append({"refused": str(refused)})
         assert states[0] == states[1]
+
+
+def test_a_part_about_people_who_are_yet_to_join_is_kept_until_they_do(
+    gate: Callable, gate_frames: Frames, extracts: Path
+) -> None:
+    tours = gate_frames["duty_worked"]
+    joining = tours.head(20).with_columns(
+        pl.format("new {}", "duty_id").alias("duty_id"), person_key=pl.lit("P999999")
+    )
+    often = pl.concat(
+        tours.with_columns(pl.format("{} {}", "duty_id", pl.lit(n)).alias("duty_id")) for n in range(20)
+    )
+    put_parts(extracts, "duty_worked", {**by_day(tours), "more": often, "new people": joining})
+    _, account = gate()
+    assert not account.refused
+    assert account.quarantined >= 20
