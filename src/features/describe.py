@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import polars as pl
+
 from features.definition import ForceDefinition
 from features.lineage import columns_read, marks_of, sensitivity_of
 from features.specs import (
@@ -107,12 +109,12 @@ def describe_term(term: Term | Across) -> str:
     """How a term is computed, in one line that changes whenever the declaration does."""
     match term:
         case Aggregate():
-            value = "" if term.value is None else f" of {term.value}"
-            where = "" if term.where is None else f" where {term.where}"
+            value = "" if term.value is None else f" of {told(term.value)}"
+            where = "" if term.where is None else f" where {told(term.where)}"
             return f"{term.how}{value} over {describe_events(term.events)}{where}"
         case Latest():
             via = "" if term.via is None else f" by {term.key} from ({describe_term(term.via)})"
-            return f"latest {term.how} {term.value} of {describe_events(term.events)}{via}"
+            return f"latest {term.how} {told(term.value)} of {describe_events(term.events)}{via}"
         case Ratio():
             return f"({describe_term(term.top)}) / ({describe_term(term.bottom)}), bottom at least {term.bottom_at_least:g}"
         case Product():
@@ -128,6 +130,12 @@ def describe_term(term: Term | Across) -> str:
                 f"{term.how} of ({describe_term(term.of)}) by {term.unit:g} for ({describe_term(term.exposure)}), at least "
                 f"{term.exposure_at_least:g}, among {_describe_alike(term.among)}"
             )
+
+
+def told(expression: pl.Expr | str) -> str:
+    """An expression in full; Polars shortens long lists, and two that differ in the middle would look alike."""
+    with pl.Config(fmt_table_cell_list_len=-1):
+        return str(expression)
 
 
 def _describe_alike(among: Alike) -> str:
@@ -146,8 +154,8 @@ def describe_events(events: Events) -> str:
     """Which rows are such events, in one line that changes whenever the declaration does."""
     declared = {name: getattr(events, name) for name in ("occurred_at", "known_at", "where", "screen")}
     said = [f"{events.name} in {events.table.name}"]
-    said += [f"{name} {value}" for name, value in declared.items() if value is not None]
-    said += [f"{name} = {value}" for name, value in events.derive.items()]
+    said += [f"{name} {told(value)}" for name, value in declared.items() if value is not None]
+    said += [f"{name} = {told(value)}" for name, value in events.derive.items()]
     if events.joined is not None:
         said.append(f"joined on {', '.join(events.joined.on)} with {describe_events(events.joined.events)}")
     return f"[{'; '.join(said)}]"

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from features.cells import Cells, Collected, Partial, collect, collect_cells
-from features.describe import describe_events
+from features.describe import describe_events, told
 from features.errors import DataRefused
 from features.events import KNOWN, OCCURRED, SUPERSEDED, Records, order_in_time, rows_of
 from features.peers import Ask
@@ -395,7 +395,7 @@ class _Scan:
 
         if self.checkpoints is None:
             return scan()
-        said = [f"{name}: {partial.combine} of {partial.of_row}" for name, partial in partials.items()]
+        said = [f"{name}: {partial.combine} of {told(partial.of_row)}" for name, partial in partials.items()]
         arrays = self.checkpoints.arrays(self._asked(*said), lambda: scan().arrays())
         return Collected.of_arrays(arrays, self.line, partials)
 
@@ -407,7 +407,8 @@ class _Scan:
 
         if self.checkpoints is None:
             return scan()
-        said = f"tally of {aggregate.value} where {aggregate.where}"
+        values = [told(one) for one in (aggregate.value, aggregate.where) if one is not None]
+        said = f"tally of {' where '.join(values)}"
         arrays = self.checkpoints.arrays(self._asked(said), lambda: scan().arrays())
         return Tally.of_arrays(arrays, self.line)
 

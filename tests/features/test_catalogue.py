@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from features.catalogue import uk
@@ -154,6 +155,8 @@ def test_the_page_of_the_catalogue_is_the_catalogue_as_it_is():
 def test_a_term_is_told_in_full_so_that_any_change_shows():
     told = [describe_term(one.of) for one in (*uk.CATALOGUE.ideas, *small_force.IDEAS)]
     assert len(set(told)) == len(told)
+    letters = [pl.col("category").is_in(list(f"ABC{middle}EFG")) for middle in "DX"]
+    assert len({describe_term(count(events.ALLEGATION, where)) for where in letters}) == 2
     assert "joined on person_key, duty_id with [tour in duty_worked" in describe_term(
         count(events.CLAIM_ON_TOUR)
     )
