@@ -1,0 +1,41 @@
+"""Measurements compare ways that find the same, which is worth holding at any size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import features, month
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.slow
+def test_every_way_to_features_finds_the_same(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    ways = ("ours", "by date", "DuckDB", "ours, one time")
+    measured = features.run(tmp_path / "events.parquet", 20_000, 300, 6, 1, ways[:3])
+    assert [one.way for one in measured] == list(ways[:3])
+    assert all(one.seconds > 0 and one.megabytes > 0 for one in measured)
+    alone = features.run(tmp_path / "events.parquet", 20_000, 300, 6, 1, ways[3:])
+    assert alone[0].answer != measured[0].answer, "known late and known at once are not the same work"
+
+
+def test_a_way_that_finds_something_else_is_told(tmp_path):
+    one = features.Measured("ours", 1.0, 1.0, {"n_28": 3.0})
+    other = features.Measured("by date", 1.0, 1.0, {"n_28": 4.0})
+    with pytest.raises(AssertionError, match="by date"):
+        features._assert_same([one, other])
+
+
+def test_the_last_month_is_held_back_and_brought_back_whole(tmp_path):
+    data, later = tmp_path / "data", tmp_path / "later"
+    for part in ("claim/2020-01", "claim/2020-02", "enclave/post/2020-02"):
+        path = data / f"{part}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(part)
+    month._hold_back(data, later, "2020-02")
+    assert [path.stem for path in data.rglob("*.parquet")] == ["2020-01"]
+    month._bring_back(later, data)
+    assert len(list(data.rglob("*.parquet"))) == 3
