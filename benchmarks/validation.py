@@ -9,16 +9,12 @@ ingestion: it also takes the source's fingerprint, asks for types and columns, a
 
 from __future__ import annotations
 
-import importlib
 import json
-import resource
-import subprocess
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 
 import polars as pl
 
@@ -32,20 +28,12 @@ from benchmarks.access_rows import (
     write_access,
     write_numbers,
 )
+from benchmarks.measure import Measured, apart, in_turns, once, told
 
 SEED, ROUNDS = 5, 3
 # Great Expectations needs minutes: once is enough to know it by.
 ROUNDS_OF_THE_SLOW = 1
 DATA, SUITES = "data", "suites"
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The best of some rounds of one way."""
-
-    way: str
-    seconds: float
-    megabytes: float
 
 
 # --- the three ways ---------------------------------------------------------------------------------
@@ -183,29 +171,15 @@ def prepare(folder: Path, rows: int) -> None:
 def run(rows: int, rounds: int = ROUNDS, *, ways: tuple[str, ...] = tuple(WAYS)) -> list[Measured]:
     """Each way's best time and its peak memory, once their answers are found to be the same."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        _apart("prepare", folder, str(rows))
-        took: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
-        for turn in range(rounds):
-            for way in ways:
-                if turn < min(rounds, WAYS[way][1]):
-                    seconds, megabytes = _apart(way, folder, str(turn)).split()
-                    took[way].append((float(seconds), float(megabytes)))
-        _assert_same(folder, ways)
-    return [Measured(way, *min(took[way])) for way in ways]
-
-
-def _apart(what: str, folder: Path, argument: str) -> str:
-    # In a process of its own, whose peak memory is nobody else's.
-    command = [sys.executable, "-m", "benchmarks.validation", what, str(folder), argument]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{what} failed:\n{done.stderr[-2000:]}")
-    return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""
+        apart("benchmarks.validation", "prepare", name, str(rows))
+        times = {way: min(rounds, WAYS[way][1]) for way in ways}
+        measured = in_turns("benchmarks.validation", ways, ["run", name], times)
+        _assert_same(Path(name), ways)
+    return measured
 
 
 def _assert_same(folder: Path, ways: tuple[str, ...]) -> None:
-    first, *others = (_answer(folder / f"{way} 0", way) for way in ways)
+    first, *others = (_answer(folder / way, way) for way in ways)
     for other in others:
         assert other == first, "the ways disagree on what is accepted, or why it is not"
 
@@ -232,28 +206,22 @@ def _answer(out: Path, way: str) -> tuple[object, ...]:
 def main(rows: int = 10_000_000, rounds: int = ROUNDS) -> None:
     """One line a way, and how many times as long as ours each took."""
     measured = run(rows, rounds)
-    print(f"validation of {rows:,} rows with 16 rules")
-    for each in measured:
-        print(f"  {each.way:30} {each.seconds:8.2f} s {each.megabytes:7.0f} MB")
-    own, plain, slow = (each.seconds for each in measured)
-    print(
-        f"  ours / plain Polars {own / plain:8.2f}   Great Expectations / ours {slow / own:8.2f}   (best of {rounds})"
-    )
+    told(f"validation of {rows:,} rows with 16 rules", measured, "plain Polars")
+    own, _, slow = (each.seconds for each in measured)
+    print(f"  Great Expectations / ours {slow / own:.2f}")
 
 
-def _once(way: str, folder: Path, turn: str) -> None:
-    for name in IMPORTS[way]:  # what importing takes is no part of validating
-        importlib.import_module(name)
-    began = perf_counter()
-    WAYS[way][0](folder, folder / f"{way} {turn}")
-    print(perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+def _once(way: str, folder: Path) -> None:
+    out = folder / way
+    shutil.rmtree(out, ignore_errors=True)
+    once(lambda: WAYS[way][0](folder, out), IMPORTS[way])
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["prepare", folder, rows]:
             prepare(Path(folder), int(rows))
-        case [way, folder, turn] if way in WAYS:
-            _once(way, Path(folder), turn)
+        case [way, "run", folder]:
+            _once(way, Path(folder))
         case numbers:
             main(*map(int, numbers))
