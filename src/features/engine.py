@@ -34,8 +34,9 @@ from features.windows import Timeline, day_number, day_of
 GRID = 2.0**-20
 LARGEST_TOTAL = 2.0**33
 
-# A block's dense arrays are people x dates x 8 bytes each: 4,096 people and 24 dates make 0.8 MB.
-PEOPLE_IN_BLOCK = 4096
+# A block's dense arrays are people x dates x 8 bytes each, some hundreds of them at once, and its grids beside
+# them: of 1,024 people and 24 dates some 200 MB, twice over where two threads work.
+PEOPLE_IN_BLOCK = 1024
 
 # Everything scanned of the people who are read at once. More people than fit are read in turns, each turn a
 # scan of every table.

@@ -97,8 +97,13 @@ class Tally:
 
 
 def collect_tally(rows: pl.LazyFrame, timeline: Timeline, value: pl.Expr, *, correctable: bool) -> Tally:
-    """The pairs of event rows (from `rows_of`) that carry an integer `person`; rows without a value are none."""
-    found = tally_rows(rows, timeline, value, correctable=correctable).collect(engine="streaming")
+    """The pairs of event rows (from `rows_of`) that carry an integer `person`; rows without a value are none.
+
+    Values are told apart by 64-bit hashes, since tens of millions of texts would not fit beside the grids: that
+    two of one person's ten thousand values share a hash has odds of one in three hundred thousand million.
+    """
+    hashed = pl.when(value.is_not_null()).then(value.hash(seed=0))
+    found = tally_rows(rows, timeline, hashed, correctable=correctable).collect(engine="streaming")
     return tally_of(found, timeline)
 
 
@@ -117,5 +122,5 @@ def tally_rows(rows: pl.LazyFrame, timeline: Timeline, value: pl.Expr, *, correc
 
 def tally_of(found: pl.DataFrame, timeline: Timeline) -> Tally:
     """Pairs from rows as `tally_rows` gives them."""
-    found = found.sort("person", "value", "cell").with_columns(pair=pl.struct("person", "value").rle_id())
+    found = found.sort("person", "value").with_columns(pair=pl.struct("person", "value").rle_id())
     return Tally(cells_of(found, timeline, _COUNT), found["pair"].cast(pl.Int64).to_numpy())
