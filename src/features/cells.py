@@ -27,8 +27,8 @@ Combine = Literal["sum", "min", "max"]
 _ORDER: tuple[Combine, ...] = ("sum", "min", "max")
 _NOTHING: Mapping[Combine, float] = {"sum": 0.0, "min": np.inf, "max": -np.inf}
 
-# A batch of rows is a matrix of its partials, 8 bytes each; 250,000 rows of 30 partials make 60 MB.
-ROWS_IN_BATCH = 250_000
+# A batch of rows is a matrix of its partials, 8 bytes each; 100,000 rows of 30 partials make 24 MB.
+ROWS_IN_BATCH = 100_000
 # Rows without a place in the grid are merged into cells whenever so many have come together.
 ROWS_BEFORE_MERGING = 2_000_000
 # An instant, and a day, that no as-of date comes after: when a version that stands is superseded.
