@@ -113,6 +113,9 @@ def simulate(
     uses_per_tour: Annotated[
         float | None, Parameter(help="Routine uses of systems a tour: 4.8, in a dense force 0.75.")
     ] = None,
+    start: Annotated[date, Parameter(help="First day of the records, a first of a month.")] = date(
+        2020, 1, 1
+    ),
     by_month: Annotated[
         bool, Parameter(help="A folder of monthly parts a table, as a force exports.", negative="")
     ] = False,
@@ -132,7 +135,7 @@ def simulate(
 
     written = write_force(
         out, officers=officers, months=months, seed=seed, preset=preset, dense=dense, confounders=confounder,
-        uses_per_tour=uses_per_tour, by_month=by_month, protected_seed=protected_seed,
+        uses_per_tour=uses_per_tour, by_month=by_month, start=start, protected_seed=protected_seed,
         recode_reasons=recode_reasons, progress=terminal.progress(),
     )  # fmt: skip
     terminal.say(f"Wrote a force of {officers:,} people over {months} months to {written}.")
