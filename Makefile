@@ -45,15 +45,12 @@ ui: $(READY)
 	$(BIN)/mlflow ui --host 127.0.0.1 --backend-store-uri sqlite:///mlruns/mlflow.db
 
 bench: $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-bench.lock
 	$(BIN)/python -m benchmarks $(SHARE)
 
 # Needs uv. No index address may enter the file.
 lock:
 	uv pip compile pyproject.toml --group dev --group lab --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements.lock
-	uv pip compile pyproject.toml --group dev --group lab --group bench --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock -o requirements-bench.lock
 
 clean:
 	rm -rf .venv build data

@@ -4,7 +4,7 @@
 
 Ours answers for every person, date and window what was known by then. `group_by` is the floor: one plain Polars
 group_by of the same rows, without dates or windows. `by date` scans once a date. `DuckDB` does what ours does in
-SQL. `timeseriesflattener` knows one time only, so that it and `ours, one time` are held to that work.
+SQL. `ours, one time` takes a row for known when it happened, as libraries with one time do.
 """
 
 from __future__ import annotations
@@ -34,9 +34,8 @@ from features.specs import Aggregate, Events
 
 WINDOWS = (28, 90, 180, 365)
 SEED, ROUNDS = 7, 3
-SLOW = {"by date": 1, "timeseriesflattener": 1}
+SLOW = {"by date": 1}
 BITEMPORAL = ("ours", "group_by", "by date", "DuckDB")
-ONE_TIME = ("ours, one time", "timeseriesflattener")
 # Known the moment it happened: what a way that has one time only can be asked.
 AT_ONCE = Events(name="at once", table=replace(TABLE, known_at="occurred_at"), says="one use of a system")
 
@@ -141,58 +140,12 @@ def duckdb(path: Path, n_people: int, dates: list[date]) -> Answer:
     return _summed(found)
 
 
-def timeseriesflattener(path: Path, n_people: int, dates: list[date]) -> Answer:
-    import timeseriesflattener as flat  # type: ignore[import-not-found]  # comes with requirements-bench.lock
-
-    rows = (
-        pl.scan_parquet(path)
-        .select("person_key", pl.col("occurred_at").alias("at"), pl.col("value"))
-        .collect()
-    )
-    at = pl.DataFrame({"as_of": dates}).cast(pl.Datetime("us"))
-    spec = flat.PredictorSpec(
-        value_frame=flat.ValueFrame(
-            init_df=rows, entity_id_col_name="person_key", value_timestamp_col_name="at"
-        ),
-        lookbehind_distances=[timedelta(days=days) for days in WINDOWS],
-        aggregators=[
-            flat.CountAggregator(),
-            flat.SumAggregator(),
-            flat.MeanAggregator(),
-            flat.MinAggregator(),
-            flat.MaxAggregator(),
-        ],
-        fallback=float("nan"),
-        column_prefix="p",
-    )
-    frame = flat.PredictionTimeFrame(
-        init_df=people(n_people).join(at, how="cross"),
-        entity_id_col_name="person_key",
-        timestamp_col_name="as_of",
-    )
-    found = (
-        flat.Flattener(predictiontime_frame=frame)
-        .aggregate_timeseries(specs=[spec], step_size=timedelta(days=31))
-        .df
-    )
-    found = found.collect() if isinstance(found, pl.LazyFrame) else found
-    named = {
-        f"{name}_{days}": pl.col(
-            next(c for c in found.columns if f"_0_to_{days}_days_{theirs}" in c)
-        ).fill_nan(None)
-        for days in WINDOWS
-        for name, theirs in {"n": "count", "sum": "sum", "mean": "mean", "min": "min", "max": "max"}.items()
-    }
-    return _summed(found.select(**named))
-
-
 WAYS: dict[str, tuple[Callable[[Path, int, list[date]], Answer], tuple[str, ...]]] = {
     "ours": (ours, ("features.engine",)),
     "group_by": (group_by, ()),
     "by date": (by_date, ()),
     "DuckDB": (duckdb, ("duckdb", "features.windows")),
     "ours, one time": (partial(ours, of=AT_ONCE), ("features.engine",)),
-    "timeseriesflattener": (timeseriesflattener, ("timeseriesflattener",)),
 }
 
 
@@ -222,7 +175,7 @@ def _assert_same(measured: list[Measured]) -> None:
 
 
 def main(n_rows: int = 10_000_000, n_people: int = 46_000, n_dates: int = 24, rounds: int = ROUNDS) -> None:
-    """The floor, a scan a date, SQL, and on the work it can do timeseriesflattener."""
+    """The floor, a scan a date, and SQL."""
     sizes = f"{n_rows:,} rows, {n_people:,} people, {n_dates} dates, {len(WINDOWS)} windows"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "events.parquet"
@@ -235,12 +188,6 @@ def main(n_rows: int = 10_000_000, n_people: int = 46_000, n_dates: int = 24, ro
             told(
                 f"{sizes}, one time", run(path, n_rows, n_people, n_dates, rounds, ONE_TIME), "ours, one time"
             )
-
-
-def _has_timeseriesflattener() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("timeseriesflattener") is not None
 
 
 if __name__ == "__main__":
