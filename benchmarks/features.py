@@ -184,10 +184,6 @@ def main(n_rows: int = 10_000_000, n_people: int = 46_000, n_dates: int = 24, ro
             run(path, n_rows, n_people, n_dates, rounds, BITEMPORAL),
             "group_by",
         )
-        if n_rows <= 10_000_000 and _has_timeseriesflattener():
-            told(
-                f"{sizes}, one time", run(path, n_rows, n_people, n_dates, rounds, ONE_TIME), "ours, one time"
-            )
 
 
 if __name__ == "__main__":
