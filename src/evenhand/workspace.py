@@ -5,13 +5,13 @@ Each method does one step of the story and returns what it made; nothing is prin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
@@ -417,7 +417,7 @@ class Workspace:
         self, batch: ScoreBatch, registered: RegisteredModel, permit: Permit, at: datetime
     ) -> Opened:
         from evenhand.leads.opening import Terms, open_leads
-        from features.evidence import rows_behind
+        from features.evidence import rows_behind_each
         from models.scoring import score
 
         def rescore(people: pl.DataFrame) -> pl.DataFrame:
@@ -425,6 +425,10 @@ class Workspace:
                 self.force, self.accepted, registered.trained, batch.as_of,
                 people=people["person_key"], rows_known_from=people,
             ).frame.select("person_key", "score")  # fmt: skip
+
+        def evidence_of(wanted: Sequence[tuple[object, str]]) -> Mapping[tuple[object, str], pl.DataFrame]:
+            self._say(f"reading the records behind {len(wanted):,} reasons")
+            return rows_behind_each(self.force, self.accepted, wanted, as_of=batch.as_of)
 
         terms = Terms(
             force=self.force.name,
@@ -442,9 +446,7 @@ class Workspace:
                 terms,
                 permit=permit,
                 rescore=rescore,
-                evidence_of=lambda person, column: rows_behind(
-                    self.force, self.accepted, column, person_key=cast("str | int", person), as_of=batch.as_of
-                ),
+                evidence_of=evidence_of,
                 innocent_of=lambda column: batch.words[column].innocent,
                 scored_at=at,
             )

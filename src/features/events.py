@@ -37,16 +37,22 @@ class Records(Protocol):
     def scan(self, name: str, /) -> pl.LazyFrame: ...
 
 
-def rows_of(records: Records, events: Events) -> pl.LazyFrame:
+def rows_of(records: Records, events: Events, *, of_people: pl.Series | None = None) -> pl.LazyFrame:
     """Every version of every event, with `event.occurred_at`, `event.known_at`, `event.superseded_at`.
 
     The row's own columns stand beside them, then the partner's as `"<events>.<column>"` and the derived
     values. A row without one of its two times is not an event. A version that withdraws a row is none
     either: it only ends the version before it. A date is its midnight.
+
+    Args:
+        of_people: whose rows alone are read; everybody's where None.
     """
     rows = versions_of(records.scan(events.table.name), events)
-    if events.joined is not None:
-        rows = _paired(rows, rows_of(records, events.joined.events), events.joined)
+    if of_people is not None:
+        rows = rows.filter(pl.col("person_key").is_in(of_people.implode()))
+    if (joined := events.joined) is not None:
+        of_pairs = of_people if "person_key" in joined.on else None
+        rows = _paired(rows, rows_of(records, joined.events, of_people=of_pairs), joined)
     return told_of(rows, events)
 
 

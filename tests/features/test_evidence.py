@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import date
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from features.build import build
 from features.catalogue import uk
 from features.errors import WrongUsage
-from features.evidence import rows_behind
+from features.events import Records
+from features.evidence import rows_behind, rows_behind_each
 from features.specs import Aggregate
-from tests.features.random_records import AS_OFS, accepted, random_rows
+from tests.features.random_records import AS_OFS, PEOPLE, accepted, random_rows
 from tests.features.small_force import FORCE, TWO_PEOPLE, InMemory, records
 
 AS_OF = date(2024, 3, 31)
@@ -129,3 +133,40 @@ def test_over_the_whole_catalogue_the_rows_add_up_to_the_value():
             assert rows.filter(part="value")["value"].sum() == pytest.approx(row[name], abs=1e-4), name
             compared += row[name] != 0
     assert compared > 20
+
+
+class _Counting:
+    """Accepted rows that count how often each table is read."""
+
+    def __init__(self, given: Records) -> None:
+        self.given, self.read = given, Counter[str]()
+
+    @property
+    def fingerprints(self) -> Mapping[str, str]:
+        return self.given.fingerprints
+
+    def scan(self, name: str) -> pl.LazyFrame:
+        self.read[name] += 1
+        return self.given.scan(name)
+
+
+def test_asked_for_many_at_once_each_person_and_feature_has_the_rows_it_has_alone():
+    tables = tuple(table for table in uk.FORCE.tables if not table.enclave)
+    given = accepted(tables, random_rows(tables, 6, rows_a_table=60))
+    as_of = AS_OFS[1]
+    wanted = [(person, column) for column in uk.CATALOGUE.columns[::3] for person in PEOPLE]
+    together = rows_behind_each(uk.FORCE, given, wanted, as_of=as_of)
+    assert list(together) == wanted
+    shown = 0
+    for (person, column), rows in together.items():
+        alone = rows_behind(uk.FORCE, given, column, person_key=person, as_of=as_of)
+        assert_frame_equal(rows, alone)
+        shown += len(rows)
+    assert shown > 1000
+
+
+def test_a_table_is_gone_through_once_however_many_ask_for_its_rows():
+    counting = _Counting(ACCEPTED)
+    wanted = [(person, column) for person in ("P1", "P2") for column in ("claims_30d", "minutes_30d")]
+    rows_behind_each(FORCE, counting, wanted, as_of=AS_OF)
+    assert counting.read == {"claim": 1}

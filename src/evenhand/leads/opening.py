@@ -31,9 +31,10 @@ from features.errors import WrongUsage
 # `rescore(frame[person_key, known_from]) -> frame[person_key, score]`: the score of each person from rows
 # with `known_at >= known_from` alone.
 Rescore = Callable[[pl.DataFrame], pl.DataFrame]
-# `evidence_of(person_key, column) -> frame[table, source_row, occurred_at, known_at, ...]`, the rest being the
-# row's key and the columns the feature reads (`features.evidence.rows_behind`).
-EvidenceOf = Callable[[object, str], pl.DataFrame]
+# `evidence_of([(person_key, column), ...])` gives for each `frame[table, source_row, occurred_at, known_at, ...]`,
+# the rest being the row's key and the columns the feature reads (`features.evidence.rows_behind_each`). It is
+# asked of many at once, for each asking may go through every row there is.
+EvidenceOf = Callable[[Sequence[tuple[object, str]]], Mapping[tuple[object, str], pl.DataFrame]]
 
 # The register's own columns of an evidence row.
 EVIDENCE_COLUMNS = ("table", "source_row", "occurred_at", "known_at")
@@ -194,7 +195,7 @@ def open_leads(
         scored: scores and reasons of the whole cohort on one date.
         permit: leave to score, from `evenhand.governance.gate.may_score`.
         rescore: scores of the given people from rows recorded since a review.
-        evidence_of: the source rows behind a person's feature column.
+        evidence_of: the source rows behind feature columns of people.
         innocent_of: the ordinary explanations of a feature column, kept with the reason.
         scored_at: when the scores were made; naive, in the force's clock.
     """
@@ -315,28 +316,37 @@ def _fill(
     evidence_of: EvidenceOf,
 ) -> tuple[list[_Listed], int, int]:
     """Leads in rank order up to capacity; how many had no record to show; how many came too late."""
+    waiting = [
+        one
+        for one in candidates.select("person_key", "score", "rank").iter_rows()
+        if any(direction == "for" for direction, _ in on_record.get(one[0], []))
+    ]
     leads: list[_Listed] = []
-    without_record = over_capacity = 0
-    for key, score, rank in candidates.select("person_key", "score", "rank").iter_rows():
-        reasons = on_record.get(key, [])
-        claimed = any(direction == "for" for direction, _ in reasons)
-        if claimed and len(leads) == capacity:
-            over_capacity += 1
-            continue
-        evidence = _evidence(key, reasons, evidence_of) if claimed else {}
-        if any(direction == "for" and column in evidence for direction, column in reasons):
-            leads.append(_Listed(person_key=key, score=score, rank=rank, kind="lead", evidence=evidence))
-        else:
-            without_record += 1
-    return leads, without_record, over_capacity
+    without_record = len(candidates) - len(waiting)
+    while waiting and len(leads) < capacity:
+        turn = waiting[: capacity - len(leads)]
+        del waiting[: len(turn)]
+        shown = _evidence([key for key, _, _ in turn], on_record, evidence_of)
+        for key, score, rank in turn:
+            if any(direction == "for" and column in shown[key] for direction, column in on_record[key]):
+                leads.append(
+                    _Listed(person_key=key, score=score, rank=rank, kind="lead", evidence=shown[key])
+                )
+            else:
+                without_record += 1
+    return leads, without_record, len(waiting)
 
 
 def _evidence(
-    person_key: object, reasons: Sequence[tuple[str, str]], evidence_of: EvidenceOf
-) -> dict[str, pl.DataFrame]:
-    """The rows behind each column; a column without a row to show is left out."""
-    rows = {column: evidence_of(person_key, column) for _, column in reasons}
-    return {column: frame for column, frame in rows.items() if frame.height}
+    people: Sequence[object], on_record: Mapping[object, list[tuple[str, str]]], evidence_of: EvidenceOf
+) -> dict[object, dict[str, pl.DataFrame]]:
+    """By person, the rows behind each column of a reason; a column without a row to show is left out."""
+    wanted = [(person, column) for person in people for _, column in on_record.get(person, [])]
+    rows: dict[object, dict[str, pl.DataFrame]] = {person: {} for person in people}
+    for (person, column), frame in evidence_of(wanted).items() if wanted else ():
+        if frame.height:
+            rows[person][column] = frame
+    return rows
 
 
 def _draw(
@@ -350,15 +360,11 @@ def _draw(
         pool.select("person_key", "text_key", "as_of", "score", "rank").iter_rows(),
         key=lambda row: hashlib.sha256(f"{terms.seed}/{row[2]}/{row[1]}".encode()).digest(),
     )
+    drawn = by_lot[: terms.sample_size]
+    shown = _evidence([key for key, *_ in drawn], on_record, evidence_of)
     return [
-        _Listed(
-            person_key=key,
-            score=score,
-            rank=rank,
-            kind="sample",
-            evidence=_evidence(key, on_record.get(key, []), evidence_of),
-        )
-        for key, _, _, score, rank in by_lot[: terms.sample_size]
+        _Listed(person_key=key, score=score, rank=rank, kind="sample", evidence=shown[key])
+        for key, _, _, score, rank in drawn
     ]
 
 

@@ -109,6 +109,13 @@ def no_rows(person: object, column: str) -> pl.DataFrame:
     return rows_behind(person, column).clear()
 
 
+def of_each(
+    rows: Callable[[object, str], pl.DataFrame],
+) -> Callable[[Sequence[tuple[object, str]]], dict[tuple[object, str], pl.DataFrame]]:
+    """What is told of one person and column, told of many."""
+    return lambda wanted: {(person, column): rows(person, column) for person, column in wanted}
+
+
 def nobody_rescored(people: pl.DataFrame) -> pl.DataFrame:
     raise AssertionError(f"nobody had been cleared, yet {people.height} people are scored anew")
 
@@ -139,7 +146,7 @@ class Opening:
             replace(TERMS, **terms),  # type: ignore[arg-type]  # names of Terms, as the test gives them
             permit=Permit(on=at.date(), purpose="a test", demo=demo, simulated=True),
             rescore=nobody_rescored if rescored is None else self._rescoring(rescored),
-            evidence_of=evidence_of,
+            evidence_of=of_each(evidence_of),
             innocent_of=innocent_of,
             scored_at=at,
         )

@@ -25,6 +25,7 @@ from tests.evenhand.leads.conftest import (
     Opening,
     batch,
     no_rows,
+    of_each,
     reason,
     review_rows,
     rows_behind,
@@ -375,7 +376,7 @@ def test_leave_to_score_is_for_its_own_day(opening: Opening) -> None:
             TERMS,
             permit=Permit(on=date(2023, 12, 31), purpose="a test", demo=False, simulated=True),
             rescore=lambda people: people,
-            evidence_of=rows_behind,
+            evidence_of=of_each(rows_behind),
             innocent_of=lambda column: (),
             scored_at=datetime(2024, 1, 1, 9),
         )
