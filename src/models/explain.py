@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 # What contributions may differ from the raw score by: the noise of adding some hundred float64 numbers.
 ADDITIVE_WITHIN = 1e-9
 
+REASON_COLUMNS = (
+    "person_key", "as_of", "direction", "place", "family", "contribution", "column", "words", "value", "unit",
+    "window_days", "typologies", "rests_on_records",
+)  # fmt: skip
+
 # When a feature's value shows that source rows stand behind it: when it is not zero, when there is one at
 # all, or never (a role, a length of service).
 Rests = Literal["nonzero", "present", "never"]
@@ -180,35 +185,49 @@ def reasons(
     rows = pl.concat(chosen)
     person, column = rows["row"].to_numpy(), rows["feature"].to_numpy()
     values = features[person, column]
-    names, as_of = list(words), people["as_of"]
+    dates = people["as_of"].gather(person)
+    wordings_in_order = list(words.values())
     texts = [
-        sentence(words[names[j]], schema.columns[j].categories, value, as_of[int(i)])
-        for i, j, value in zip(person, column, values, strict=True)
+        sentence(wordings_in_order[j], schema.columns[j].categories, value, as_of)
+        for j, value, as_of in zip(column.tolist(), values.tolist(), dates, strict=True)
     ]
     is_number = np.array([spec.kind == "number" for spec in schema.columns])[column]
     return (
         pl.DataFrame(
             {
                 "person_key": people["person_key"].gather(person),
-                "as_of": as_of.gather(person),
+                "as_of": dates,
                 "direction": rows["direction"],
                 "place": rows["place"],
-                "family": [words[names[j]].family for j in column],
                 "contribution": rows["contribution"],
-                "column": [names[j] for j in column],
                 "words": texts,
                 "value": pl.Series(np.where(is_number, values, np.nan)).fill_nan(None),
-                "unit": [words[names[j]].unit for j in column],
-                "window_days": pl.Series([words[names[j]].window_days for j in column], dtype=pl.Int64),
-                "typologies": pl.Series(
-                    [list(words[names[j]].typologies) for j in column], dtype=pl.List(pl.String)
-                ),
                 "rests_on_records": rows["rests_on_records"],
             }
         )
+        .hstack(_of_columns(words)[column])
+        .select(REASON_COLUMNS)
         .with_columns(row=pl.Series(person))
         .sort("row", pl.col("contribution").abs(), descending=[False, True], maintain_order=True)
         .drop("row")
+    )
+
+
+def _of_columns(words: Mapping[str, Wording]) -> pl.DataFrame:
+    """What is the same in every reason that a feature gives, one row a feature in their order."""
+    return pl.DataFrame(
+        [
+            (wording.family, name, wording.unit, wording.window_days, list(wording.typologies))
+            for name, wording in words.items()
+        ],
+        schema={
+            "family": pl.String,
+            "column": pl.String,
+            "unit": pl.String,
+            "window_days": pl.Int64,
+            "typologies": pl.List(pl.String),
+        },
+        orient="row",
     )
 
 

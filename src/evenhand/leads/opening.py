@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from html import escape
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 from sqlalchemy import insert, select
@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 from evenhand.governance.gate import DEMO_NOTICE, Permit
 from evenhand.leads.register import Register
 from evenhand.leads.standing import standing
-from evenhand.leads.tables import Batch, Evidence, Lead, Reason
+from evenhand.leads.tables import Base, Batch, Evidence, Lead, Reason
 from features.errors import WrongUsage
 
 # `rescore(frame[person_key, known_from]) -> frame[person_key, score]`: the score of each person from rows
@@ -383,19 +383,29 @@ def _write(
     by_person = reasons.filter(_is_among(one.person_key for one in listed)).partition_by(
         "person_key", as_dict=True
     )
+    session.add_all(_lead(batch, one) for one in listed)
+    session.flush()
+    shown: list[tuple[Reason, pl.DataFrame]] = []
     for one in listed:
         own = by_person.get((one.person_key,), reasons.clear())
-        _write_lead(session, batch, one, own, innocent_of)
+        for position, row in enumerate(own.iter_rows(named=True), start=1):
+            rows = one.evidence.get(row["column"]) if row["rests_on_records"] else None
+            values = {name: row[name] for name in REASON_COLUMNS} | {"rests_on_records": rows is not None}
+            innocent = list(innocent_of(row["column"]))
+            reason = Reason(
+                lead_id=lead_id(batch.id, one.person_key), position=position, innocent=innocent, **values
+            )
+            session.add(reason)
+            if rows is not None:
+                shown.append((reason, rows))
+    session.flush()
+    # A batch of a large force has some hundred thousand of these; as objects each would cost its bookkeeping.
+    if evidence := [_evidence_row(reason.id, row) for reason, rows in shown for row in _rows(rows)]:
+        session.execute(insert(Base.metadata.tables[Evidence.__tablename__]), evidence)
 
 
-def _write_lead(
-    session: Session,
-    batch: Batch,
-    one: _Listed,
-    reasons: pl.DataFrame,
-    innocent_of: Callable[[str], Iterable[str]],
-) -> None:
-    lead = Lead(
+def _lead(batch: Batch, one: _Listed) -> Lead:
+    return Lead(
         id=lead_id(batch.id, one.person_key),
         batch_id=batch.id,
         person_key=str(one.person_key),
@@ -404,30 +414,17 @@ def _write_lead(
         rank=one.rank,
         kind=one.kind,
     )
-    session.add(lead)
-    session.flush()
-    for position, row in enumerate(reasons.drop("person_key").iter_rows(named=True), start=1):
-        shown = one.evidence.get(row["column"]) if row["rests_on_records"] else None
-        values = {name: row[name] for name in REASON_COLUMNS} | {"rests_on_records": shown is not None}
-        reason = Reason(
-            lead_id=lead.id, position=position, innocent=list(innocent_of(row["column"])), **values
-        )
-        session.add(reason)
-        session.flush()
-        if shown is not None:
-            session.execute(insert(Evidence), [_evidence_row(reason.id, each) for each in _rows(shown)])
 
 
 REASON_COLUMNS = ("direction", "family", "column", "words", "value", "unit", "window_days", "contribution")
 
 
-def _rows(evidence: pl.DataFrame) -> list[dict[str, object]]:
-    """Each source row once, in the order in which it happened."""
-    return (
-        evidence.unique(["table", "source_row"], keep="first", maintain_order=True)
-        .with_columns(pl.col("occurred_at", "known_at").cast(pl.Datetime("us")))
-        .sort("occurred_at", "table", "source_row", nulls_last=True)
-        .to_dicts()
+def _rows(evidence: pl.DataFrame) -> list[dict[str, Any]]:
+    """Each source row once, in the order in which it happened; one that tells no time comes last."""
+    rows = evidence.with_columns(pl.col("occurred_at", "known_at").cast(pl.Datetime("us"))).to_dicts()
+    once = {(row["table"], row["source_row"]): row for row in reversed(rows)}
+    return sorted(
+        once.values(), key=lambda row: (row["occurred_at"] or datetime.max, row["table"], row["source_row"])
     )
 
 
