@@ -12,10 +12,12 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -31,6 +33,9 @@ from benchmarks.events import (
 )
 from benchmarks.measure import Measured, in_turns, once, told
 from features.specs import Aggregate, Events
+
+if TYPE_CHECKING:
+    from features.engine import Block
 
 WINDOWS = (28, 90, 180, 365)
 SEED, ROUNDS = 7, 3
@@ -53,9 +58,13 @@ def ours(path: Path, n_people: int, dates: list[date], of: Events = EVENTS) -> A
     }
     engine = prepare(EventsOnDisk(path), list(asks.values()), people(n_people), dates)
     found = {name: np.empty((n_people, len(dates))) for name in asks}
-    for block in engine.blocks():
+
+    def fill(block: Block) -> None:
         for name, ask in asks.items():
             found[name][block.low : block.high] = block.numbers(ask.term, ask.window)
+
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        list(threads.map(fill, engine.blocks()))
     return {name: float(np.nansum(values)) for name, values in found.items()}
 
 

@@ -33,7 +33,7 @@ def add_rows(  # type: ignore[no-untyped-def]  # compiled for what it is called 
     """Add rows to `grid`; the positions of those that have no place there go to `others`.
 
     Args:
-        person: index of each row's person, uint32 [rows].
+        person: index of each row's person, an integer [rows].
         happened, known, ends: instants in microseconds since 1970, int64 [rows]; `ends` is when the next
             version was known (empty where rows are never corrected).
         values: float64 [rows, partials]: sums first, then minima, then maxima; NaN where there is none.

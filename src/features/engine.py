@@ -21,6 +21,7 @@ from features.cells import Cells, Collected, Partial, collect, collect_cells
 from features.describe import describe_events, told
 from features.errors import DataRefused
 from features.events import KNOWN, OCCURRED, SUPERSEDED, Records, order_in_time, rows_of
+from features.numbering import NOBODY, Numbering
 from features.peers import Ask
 from features.specs import Aggregate, Change, Events, Latest, Product, Ratio, Term, Trend
 from features.store import Checkpoints
@@ -285,6 +286,7 @@ def prepare(
     """
     who = hashlib.sha256(str(people.cast(pl.String).rows()).encode()).hexdigest()
     people = people.with_row_index("person")
+    numbering = Numbering.of(people["person_key"])
     names: dict[tuple[int, Part], str] = {}
     collected: dict[Events, Found] = {}
     tallies: dict[int, Tallied] = {}
@@ -293,7 +295,7 @@ def prepare(
         events, line = reading.events, reading.timeline
         if progress is not None:
             progress(f"reading {events.table.name}: {events.says}")
-        rows = _rows_of_people(records, events, people)
+        rows = _rows_of_people(records, events, people, numbering)
         scan = _Scan(rows, events, line, len(people), who, checkpoints)
         tallies |= {id(aggregate): scan.tally(aggregate) for aggregate in reading.tallied}
         names |= reading.names
@@ -367,9 +369,14 @@ def _each_once(things: Iterable[T]) -> list[T]:
     return list(dict.fromkeys(things))
 
 
-def _rows_of_people(records: Records, events: Events, people: pl.DataFrame) -> pl.LazyFrame:
-    rows = rows_of(records, events).join(people.lazy(), on="person_key", how="inner")
-    return rows.filter(pl.col(KNOWN) >= pl.col("known_from")) if "known_from" in people.columns else rows
+def _rows_of_people(
+    records: Records, events: Events, people: pl.DataFrame, numbering: Numbering
+) -> pl.LazyFrame:
+    rows = rows_of(records, events)
+    if "known_from" in people.columns:
+        later = rows.join(people.lazy(), on="person_key", how="inner")
+        return later.filter(pl.col(KNOWN) >= pl.col("known_from"))
+    return rows.with_columns(person=numbering.number("person_key")).filter(pl.col("person") != NOBODY)
 
 
 def can_be_superseded(events: Events) -> bool:
