@@ -392,11 +392,11 @@ def repeated_rows(
     schema: pl.Schema,
     *,
     kept: Mapping[str, pl.LazyFrame] | None = None,
-    again: pl.DataFrame | None = None,
+    known: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The rows that break a rule of uniqueness, over all parts; see `keys.sharing_rows`."""
     applies = COMPILERS[rule.kind].applies(rule.kwargs, schema)
-    return sharing_rows(judged, rule.columns, applies=applies, kept=kept, again=again)
+    return sharing_rows(judged, rule.columns, applies=applies, kept=kept, known=known)
 
 
 def looks_at_all_rows(rule: Rule) -> bool:

@@ -562,7 +562,7 @@ def _write_manifest(
         "account": account.to_dict(),
     }
     path = ingestion.incoming / ACCEPTED / MANIFEST
-    path.write_text(json.dumps(manifest, indent=1, default=as_text), "utf-8")
+    path.write_text(json.dumps(manifest, default=as_text), "utf-8")
 
 
 def _leave_only(ingestion: _Ingestion, judged: Mapping[str, Sequence[Judged]]) -> None:

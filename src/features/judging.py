@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -105,8 +105,8 @@ class Judged:
     follows: Mapping[str, str]
 
     def to_dict(self) -> dict[str, Any]:
-        told = asdict(self)
-        return {**told.pop("part"), **told}
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**asdict(told.pop("part")), **told, "tally": vars(self.tally)}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Judged:
@@ -166,6 +166,7 @@ class _Aside:
         follows: hashes of what they follow from.
         record: of the part as it was judged before, if it was.
         applied: the rules, where they were brought to the part now.
+        mends: what was told of the part before, where only some of its rows were judged once more.
         from_before: whether the part is kept from an earlier ingestion.
     """
 
@@ -173,6 +174,7 @@ class _Aside:
     file: Path
     record: Judged | None
     applied: Applied | None = None
+    mends: Tally | None = None
     from_before: bool = False
 
     @property
@@ -187,14 +189,23 @@ class _Table:
     def __init__(self, extract: Extract, ground: Ground, before: Before | None, incoming: Path) -> None:
         self.table, self.ground, self.before, self.incoming = extract.table, ground, before, incoming
         self.parts = {part.name: part for part in extract.parts}
+        self.grounds = ground.digest()
         self.schemas = {name: part.frame.collect_schema() for name, part in self.parts.items()}
         self.rules = fitted_to(ground.rules, next(iter(self.schemas.values())))
         self.old = before.parts if before is not None else {}
+        # Parts whose rows themselves are others than before, or judged by other rules. Which rows share their
+        # keys follows from these alone; whether a row stands, also from the tables that it refers to.
+        self.fresh = [name for name in self.parts if self._is_fresh(name)]
+        self.same = [name for name in self.parts if name not in self.fresh]
+        # Rows of the same parts that are judged once more.
+        self.again = {name: pl.Series(SOURCE_ROW, [], pl.Int64()) for name in self.same}
         self.why = self._why_anew()
 
-    @property
-    def kept(self) -> list[str]:
-        return [name for name in self.parts if name not in self.why]
+    def _is_fresh(self, name: str) -> bool:
+        if name not in self.old:
+            return True
+        then, now = self.old[name].follows, {"source": self.parts[name].fingerprint, "ground": self.grounds}
+        return {**then, **now} != then
 
     def _frames(self, names: Sequence[str]) -> dict[str, pl.LazyFrame]:
         return {name: self.parts[name].frame for name in names}
@@ -228,7 +239,7 @@ class _Table:
                 why[name] = "new"
             elif self.old[name].follows["source"] != part.fingerprint:
                 why[name] = "its content is another"
-            elif self.old[name].follows["ground"] != self.ground.digest():
+            elif self.old[name].follows["ground"] != self.grounds:
                 why[name] = changed
             elif touched := self._touched(name):
                 why[name] = touched
@@ -246,19 +257,25 @@ class _Table:
         return f"its suite changed ({_few(names)})" if names else CHANGED_DECLARATION
 
     def _touched(self, name: str) -> str | None:
-        """Why a part's rows may stand otherwise to the tables they refer to; None where they do not."""
+        """Why rows of a part may stand otherwise to the tables they refer to; None where none does."""
         aside = pl.scan_parquet(self._old_file(QUARANTINE, name))
+        why = None
         for reference in self.ground.references:
             column = pl.col(reference.column)
             for values, rows in ((reference.came, aside), (reference.went, self.parts[name].frame)):
                 if values.is_empty():
                     continue
-                found = (
-                    rows.filter(column.is_in(values.implode())).select(pl.len()).collect(engine="streaming")
-                )
-                if found.item():
-                    return f"{reference.to} changed, which {found.item():,} of its rows name ({reference.column})"
-        return None
+                named = rows.filter(column.is_in(values.implode())).select(SOURCE_ROW)
+                found = named.collect(engine="streaming").to_series()
+                self._ask_again(name, found)
+                if why is None and not found.is_empty():
+                    why = (
+                        f"{reference.to} changed, which {found.len():,} of its rows name ({reference.column})"
+                    )
+        return why
+
+    def _ask_again(self, name: str, rows: pl.Series) -> None:
+        self.again[name] = pl.concat([self.again[name], rows]).unique()
 
     def _told(self) -> tuple[str, ...]:
         if not self.old:
@@ -302,24 +319,26 @@ class _Table:
     def _repeated(self) -> dict[str, dict[str, pl.Series]]:
         """The rows of each part that break a rule of uniqueness; kept parts whose rows they change are judged too."""
         failing: dict[str, dict[str, pl.Series]] = {}
-        judged, kept = [name for name in self.parts if name in self.why], self.kept
         for rule in self.rules:
             if rule.shape != "unique":
                 continue
-            then = {name: self._old_repeated(name, rule) for name in kept}
-            if not judged and self.old.keys() <= self.parts.keys():
-                rows = pl.concat(then.values())
+            then = {name: self._old_repeated(name, rule) for name in self.same}
+            known = pl.concat(then.values()) if then else None
+            if known is not None and not self.fresh and self.old.keys() <= self.parts.keys():
+                rows = known
             else:
                 rows = repeated_rows(
-                    rule, self._frames(judged), next(iter(self.schemas.values())),
-                    kept=self._frames(kept), again=pl.concat(then.values()) if then else None,
+                    rule, self._frames(self.fresh), next(iter(self.schemas.values())),
+                    kept=self._frames(self.same), known=known,
                 )  # fmt: skip
             now = {str(part): found[SOURCE_ROW].sort() for (part,), found in rows.group_by(PART)}
             failing[rule.name] = {
                 name: now.get(name, pl.Series(SOURCE_ROW, [], pl.Int64())) for name in self.parts
             }
-            for name in kept:
-                if not then[name][SOURCE_ROW].sort().equals(failing[rule.name][name]):
+            for name in self.same:
+                changed = _in_one(then[name][SOURCE_ROW], failing[rule.name][name])
+                if not changed.is_empty():
+                    self._ask_again(name, changed)
                     self.why.setdefault(
                         name, f"other parts came to share its keys, or no longer do ({rule.name})"
                     )
@@ -334,30 +353,52 @@ class _Table:
         )
 
     def _superseded(self, asides: Mapping[str, _Aside]) -> pl.DataFrame | None:
-        """When versions that share a key were superseded; None where rows of the table have no versions."""
+        """When versions that share a key with a row that came, went, or stands otherwise were superseded.
+
+        None where rows of the table have no versions.
+        """
         if not self.table.correctable:
             return None
-        judged = [name for name in self.parts if name in self.why]
-        again = None
+        again = [self._changed_standing(name, asides[name]) for name in self.same if name in self.why]
         if not self._only_newcomers():
-            again = pl.concat([self._old_versions(name) for name in self.kept]) if self.kept else None
+            again.extend(self._old_versions(name) for name in self.same)
         return superseded_rows(
-            self.table, self._frames(judged), kept=self._frames(self.kept), again=again,
+            self.table, self._frames(self.fresh), kept=self._frames(self.same),
+            again=pl.concat(again) if again else None,
             aside=pl.concat([aside.rows.select(pl.lit(name).alias(PART), SOURCE_ROW) for name, aside in asides.items()]),
         )  # fmt: skip
 
     def _only_newcomers(self) -> bool:
-        """Whether no row that was accepted before can have gone."""
-        return self.old.keys() <= self.parts.keys() and not any(name in self.old for name in self.why)
+        """Whether no row that was read before can have gone."""
+        return self.old.keys() <= self.parts.keys() and not any(name in self.old for name in self.fresh)
+
+    def _changed_standing(self, name: str, aside: _Aside) -> pl.DataFrame:
+        """The keys of rows that were set aside and are not any longer, or the other way round."""
+        then = pl.read_parquet(self._old_file(QUARANTINE, name), columns=[SOURCE_ROW])
+        return self._keys(name, _in_one(then[SOURCE_ROW], aside.rows[SOURCE_ROW]))
 
     def _old_versions(self, name: str) -> pl.DataFrame:
-        rows = _superseding(self._old_file(ACCEPTED, name))[SOURCE_ROW].implode()
-        return (
-            self.parts[name]
-            .frame.filter(pl.col(SOURCE_ROW).is_in(rows))
-            .select(self.table.key)
-            .collect(engine="streaming")
-        )
+        """The keys of accepted rows that were superseded."""
+        return self._keys(name, _superseding(self._old_file(ACCEPTED, name))[SOURCE_ROW])
+
+    def _keys(self, name: str, rows: pl.Series) -> pl.DataFrame:
+        if rows.is_empty():
+            return pl.DataFrame(schema={key: self.schemas[name][key] for key in self.table.key})
+        return self._rows(name, rows).select(self.table.key).collect(engine="streaming")
+
+    def _rows(self, name: str, rows: pl.Series) -> pl.LazyFrame:
+        return self.parts[name].frame.filter(pl.col(SOURCE_ROW).is_in(rows.implode()))
+
+    def _dates(self, name: str, found: pl.DataFrame) -> pl.DataFrame:
+        """`source_row` and `superseded_at` of the rows of a part that are superseded, given what was found of it.
+
+        Of a part that is the same as before, rows whose keys nothing changed stay superseded as they were.
+        """
+        lasting = found.clear()
+        if name in self.same and self._only_newcomers():
+            then = _superseding(self._old_file(ACCEPTED, name))
+            lasting = then.join(found, on=SOURCE_ROW, how="anti")
+        return pl.concat([lasting, found.drop_nulls()]).sort(SOURCE_ROW)
 
     # --- the rows of one part ---
 
@@ -370,7 +411,7 @@ class _Table:
         broken = {rule: rows[name] for rule, rows in failing.items()}
         follows = {
             "source": part.fingerprint,
-            "ground": self.ground.digest(),
+            "ground": self.grounds,
             "references": digest([reference.digest for reference in self.ground.references]),
             "repeated": digest([(rule, _content(rows.to_frame())) for rule, rows in broken.items()]),
         }
@@ -378,21 +419,34 @@ class _Table:
         if record is not None and {**record.follows, **follows} == record.follows:
             return _Aside(follows, file, record)
         self._record_file(name).unlink(missing_ok=True)
+        mended = self._can_be_mended(name)
         with reading(self.table.name, part.origin):
-            applied = apply(self.rules, part.frame, not_read=part.not_read, failing=broken)
-            sink(applied.quarantined.with_columns(pl.lit(name).alias(PART)), file)
-        return _Aside(follows, file, None, applied=applied)
+            rows = self._rows(name, self.again[name]) if mended else part.frame
+            applied = apply(self.rules, rows, not_read=part.not_read, failing=broken)
+            aside = applied.quarantined.with_columns(pl.lit(name).alias(PART))
+            sink(self._among_those_before(name, aside) if mended else aside, file)
+        return _Aside(follows, file, None, applied=applied, mends=self.old[name].tally if mended else None)
+
+    def _can_be_mended(self, name: str) -> bool:
+        """Whether every row but those that are to be judged once more stands as it stood."""
+        return name in self.same and all(rule.shape != "foreign" for rule in self.rules)
+
+    def _among_those_before(self, name: str, aside: pl.LazyFrame) -> pl.LazyFrame:
+        then = pl.scan_parquet(self._old_file(QUARANTINE, name))
+        others = then.filter(~pl.col(SOURCE_ROW).is_in(self.again[name].implode()))
+        return pl.concat([others, aside]).sort(SOURCE_ROW)
 
     def _accept(self, name: str, aside: _Aside, superseded: pl.DataFrame | None) -> Judged:
         """Writes the accepted rows of a part; returns what is known of it."""
         file = self._file(ACCEPTED, name)
-        dates = None if superseded is None else superseded.filter(pl.col(PART) == name).drop(PART)
+        found = None if superseded is None else superseded.filter(pl.col(PART) == name).drop(PART)
         if aside.from_before and aside.record is not None:
-            self._carry_dated(name, file, dates)
+            self._carry_dated(name, file, found)
             return aside.record
+        dates = None if found is None else self._dates(name, found)
         follows = {
             **aside.follows,
-            "superseded": digest(None if dates is None else _content(dates.sort(SOURCE_ROW))),
+            "superseded": digest(None if dates is None else _content(dates)),
         }
         if aside.record is not None and aside.record.follows == follows and file.is_file():
             return aside.record
@@ -414,6 +468,9 @@ class _Table:
     def _tally(self, name: str, aside: _Aside) -> Tally:
         assert aside.applied is not None
         tally = aside.applied.tally(pl.scan_parquet(aside.file), name)
+        if (then := aside.mends) is not None:
+            # To how many rows a rule applies follows from the part's content alone.
+            tally = replace(tally, rows=then.rows, applies=then.applies, largest=then.largest)
         if not self.table.enclave:
             return tally
         withheld = {
@@ -421,19 +478,17 @@ class _Table:
         }
         return replace(tally, examples=withheld)
 
-    def _carry_dated(self, name: str, file: Path, dates: pl.DataFrame | None) -> None:
+    def _carry_dated(self, name: str, file: Path, found: pl.DataFrame | None) -> None:
         """A kept part's accepted rows, with the versions of other parts that have come or gone since."""
         before = self._old_file(ACCEPTED, name)
-        if dates is None:
+        if found is None or (found.is_empty() and self._only_newcomers()):
             return _carry(before, file)
-        then = _superseding(before)
-        lasting = then.join(dates, on=SOURCE_ROW, how="anti") if self._only_newcomers() else then.clear()
-        now = pl.concat([lasting, dates.drop_nulls()]).sort(SOURCE_ROW)
-        if now.equals(then.sort(SOURCE_ROW)):
+        dates = self._dates(name, found)
+        if dates.equals(_superseding(before).sort(SOURCE_ROW)):
             return _carry(before, file)
         self.why[name] = "versions that supersede its rows came or went with other parts"
         rows = pl.scan_parquet(before).drop(SUPERSEDED_AT)
-        dated = rows.join(now.lazy(), on=SOURCE_ROW, how="left", maintain_order="left")
+        dated = rows.join(dates.lazy(), on=SOURCE_ROW, how="left", maintain_order="left")
         return sink(dated.select(list(accepted_schema(self.table))), file)
 
     # --- places ---
@@ -458,6 +513,13 @@ def newest_in(table: Table, part: SourcePart) -> datetime | None:
     assert table.known_at is not None
     with reading(table.name, part.origin):
         return part.frame.select(pl.col(table.known_at).max()).collect(engine="streaming").item()
+
+
+def _in_one(some: pl.Series, others: pl.Series) -> pl.Series:
+    """Numbers that only one of two lists has."""
+    return pl.concat(
+        [some.filter(~some.is_in(others.implode())), others.filter(~others.is_in(some.implode()))]
+    )
 
 
 def _asked(expectation: Mapping[str, Any] | None) -> object:

@@ -17,7 +17,9 @@ from features.sources import SOURCE_ROW
 PART = "source_part"
 # Sorted at once, so that beside the hashes themselves there are never more than these few megabytes.
 HASHES_A_PARTITION = 8_000_000
-SIEVE = 2**27  # places of the sieve that finds the rows of some hashes in one pass: 128 MB
+# The sieve that finds the rows of some hashes in one pass: so many places a hash that few others fall through,
+# and at most 128 MB. Always a power of two.
+PLACES_A_HASH, MOST_PLACES = 32, 2**27
 
 Hashes = np.ndarray  # of unsigned 64 bits
 
@@ -28,24 +30,29 @@ def sharing_rows(
     *,
     applies: pl.Expr | None = None,
     kept: Mapping[str, pl.LazyFrame] | None = None,
+    known: pl.DataFrame | None = None,
     again: pl.DataFrame | None = None,
     also: Sequence[str] = (),
 ) -> pl.DataFrame:
     """`source_part`, `source_row`, `columns` and `also` of every row that shares its values in `columns`.
 
-    Nulls are alike. Of the kept parts only rows are found that meet a row of the judged parts or of `again`.
+    Nulls are alike. Of the kept parts only rows are found that are `known`, or that meet a row of the judged
+    parts or of `again`.
 
     Args:
         judged: the rows of each part, numbered from 1 in `source_row`.
         applies: which rows are compared at all; every row where None.
-        kept: further parts, of which it is known already which rows share their values among themselves.
-        again: rows (with `columns`) of the kept parts that are to be compared once more.
+        kept: further parts.
+        known: the rows of kept parts that may share their values with other rows of kept parts, as this
+            function gave them.
+        again: rows (with `columns`) whose like in the kept parts are found as well.
     """
     wanted = [SOURCE_ROW, *dict.fromkeys([*columns, *also])]
     compared = pl.lit(True) if applies is None else applies
     hashes = {
         part: _hashes(frame, columns, compared, seed) for seed, (part, frame) in enumerate(judged.items())
     }
+    found = [] if known is None else [known.select(PART, *wanted)]
 
     def read(part: str, frame: pl.LazyFrame, rows: np.ndarray) -> None:
         if rows.size:
@@ -53,12 +60,12 @@ def sharing_rows(
             picked = frame.filter(pl.col(SOURCE_ROW).is_in(near)).filter(compared)
             found.append(_named(picked.select(wanted).collect(engine="streaming"), part))
 
-    found: list[pl.DataFrame] = []
-    if kept:
-        sought = _Sieve.of([*hashes.values(), *([] if again is None else [_of(again, columns)])])
-        for seed, (part, frame) in enumerate(kept.items(), start=len(judged)):
-            if sought.hashes.size:
-                read(part, frame, sought.rows(_hashes(frame, columns, compared, seed)))
+    sought = _Sieve.of([*hashes.values(), *([] if again is None else [_of(again, columns)])])
+    for seed, (part, frame) in enumerate((kept or {}).items(), start=len(judged)):
+        if sought.hashes.size:
+            read(part, frame, sought.rows(_hashes(frame, columns, compared, seed)))
+    if known is not None:
+        found = [pl.concat(found).unique([PART, SOURCE_ROW], maintain_order=True)]
     meeting = _Sieve(_meeting([*hashes.values(), *(_of(rows, columns) for rows in found)]))
     for part, frame in judged.items():
         read(part, frame, meeting.rows(hashes.pop(part)))
@@ -98,7 +105,13 @@ def _meeting(hashes: Sequence[Hashes]) -> Hashes:
         )
         ordered.sort()
         twice.append(ordered[1:][ordered[1:] == ordered[:-1]])
-    return np.unique(np.concatenate(twice))
+    return _each_once(np.concatenate(twice))
+
+
+def _each_once(hashes: Hashes) -> Hashes:
+    """Sorted, each once. `np.unique` hashes them again, which takes fifty times as long."""
+    ordered = np.sort(hashes)
+    return ordered[np.diff(ordered, prepend=~ordered[:1]) != 0]
 
 
 def _slices(hashes: Hashes) -> Iterator[Hashes]:
@@ -113,19 +126,22 @@ class _Sieve:
     places: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
-        places = np.zeros(SIEVE if self.hashes.size else 1, bool)
-        places[self.hashes % np.uint64(places.size)] = True
-        object.__setattr__(self, "places", places)
+        size = min(1 << (PLACES_A_HASH * self.hashes.size).bit_length(), MOST_PLACES)
+        object.__setattr__(self, "places", np.zeros(size, bool))
+        self.places[self._place(self.hashes)] = True
+
+    def _place(self, hashes: Hashes) -> np.ndarray:
+        return hashes & np.uint64(self.places.size - 1)
 
     @classmethod
     def of(cls, hashes: Sequence[Hashes]) -> _Sieve:
-        return cls(np.unique(np.concatenate([*hashes, np.array([], np.uint64)])))
+        return cls(_each_once(np.concatenate([*hashes, np.array([], np.uint64)])))
 
     def rows(self, hashes: Hashes) -> np.ndarray:
         """The rows, counted from 1."""
         found, before = [np.array([], np.int64)], 0
         for part in _slices(hashes if self.hashes.size else hashes[:0]):
-            near = np.flatnonzero(self.places[part % np.uint64(self.places.size)])
+            near = np.flatnonzero(self.places[self._place(part)])
             at = np.searchsorted(self.hashes, part[near]).clip(max=self.hashes.size - 1)
             found.append(near[self.hashes[at] == part[near]] + before + 1)
             before += part.size

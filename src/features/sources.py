@@ -11,7 +11,9 @@ named by `as_written`.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,7 +194,8 @@ def _from_directory(table: Table, directory: Path) -> Extract | Refusal | None:
     files = _part_files(table, ways[0]) if ways[0].is_dir() else ways
     if isinstance(files, Refusal):
         return files
-    opened = [_from_file(table, path) for path in files]
+    with ThreadPoolExecutor(os.cpu_count()) as threads:  # for the fingerprints, each the work of one core
+        opened = list(threads.map(lambda path: _from_file(table, path), files))
     if refused := next((part for part in opened if isinstance(part, Refusal)), None):
         return refused
     return Extract(table, str(ways[0]), tuple(part for part in opened if isinstance(part, SourcePart)))

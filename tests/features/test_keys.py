@@ -53,7 +53,7 @@ def test_parts_that_are_kept_tell_the_same_with_what_was_found_in_them(parts: li
     *kept, new = frames
     held = {part: frames[part] for part in kept}
     then = sharing_rows(held, ["k"])
-    now = sharing_rows({new: frames[new]}, ["k"], kept=held, again=then)
+    now = sharing_rows({new: frames[new]}, ["k"], kept=held, known=then)
     assert set(now.select("source_part", SOURCE_ROW).iter_rows()) == _by_hand(frames, ["k"], pl.lit(True))
 
 
