@@ -118,9 +118,9 @@ def rows_behind_each(
         WrongUsage: the catalogue has no such column.
     """
     catalogue = catalogue or force.catalogue
-    people: dict[str, list[Any]] = defaultdict(list)
+    columns, people = set(catalogue.columns), defaultdict[str, list[Any]](list)
     for person, column in dict.fromkeys(wanted):
-        if column not in catalogue.columns:
+        if column not in columns:
             raise WrongUsage(
                 f"Expected a feature of {force.name}, found {column!r}. {did_you_mean(column, catalogue.columns)}"
             )
