@@ -280,6 +280,46 @@ def test_a_version_in_a_new_part_supersedes_the_row_of_an_old_one(
     assert third.scan("duty_worked").select(pl.col("superseded_at").count()).collect().item() == 0
 
 
+def test_what_was_superseded_stays_so_when_later_versions_come_to_other_parts(
+    gate: Callable, gate_frames: Frames, extracts: Path, gate_suites: Path, tmp_path: Path
+) -> None:
+    days = by_day(gate_frames["duty_worked"])
+    for part, day, later in (("2024-02", "2024-01-03", 40), ("2024-03", "2024-01-01", 70)):
+        days[part] = days[day].head(1).with_columns(pl.col("known_at") + timedelta(days=later))
+        put_parts(extracts, "duty_worked", days)
+        accepted, _ = gate()
+    straight, _ = ingest(GATE_FORCE, extracts, out=tmp_path / "straight", suites=gate_suites)
+    rows = accepted.scan("duty_worked").collect()
+    assert rows.equals(straight.scan("duty_worked").collect())
+    assert rows["superseded_at"].count() == 2
+
+
+def test_a_version_that_comes_to_stand_supersedes_the_row_of_another_part(
+    gate: Callable, gate_frames: Frames, extracts: Path, gate_suites: Path, tmp_path: Path
+) -> None:
+    posts, tours = gate_frames["establishment"], by_day(gate_frames["duty_worked"])
+    joining = posts["person_key"] == "P000040"
+    first = tours["2024-01-01"].head(1)
+    corrected = first.with_columns(pl.col("known_at") + timedelta(days=1), person_key=pl.lit("P000040"))
+    tours["2024-01-02"] = pl.concat([tours["2024-01-02"], corrected])
+    put_parts(extracts, "duty_worked", tours)
+    found = []
+    for known in (
+        {"2020": posts.filter(~joining)},
+        {"2020": posts.filter(~joining), "2024": posts.filter(joining)},
+    ) * 2:
+        put_parts(extracts, "establishment", known)
+        accepted, account = gate()
+        straight, expected = ingest(
+            GATE_FORCE, extracts, out=tmp_path / f"straight {len(found)}", suites=gate_suites
+        )
+        rows = accepted.scan("duty_worked").collect()
+        assert rows.equals(straight.scan("duty_worked").collect())
+        assert account["duty_worked"].broken == expected["duty_worked"].broken
+        found.append(rows.filter(duty_id=first["duty_id"].item())["superseded_at"].count())
+    assert found == [0, 1, 0, 1]
+
+
 def test_a_person_of_a_later_establishment_part_brings_their_rows_back(
     gate: Callable, gate_frames: Frames, extracts: Path
 ) -> None:
