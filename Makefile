@@ -45,12 +45,21 @@ ui: $(READY)
 	$(BIN)/mlflow ui --host 127.0.0.1 --backend-store-uri sqlite:///mlruns/mlflow.db
 
 bench: $(READY)
+	-$(MAKE) .venv-flattener
 	$(BIN)/python -m benchmarks $(SHARE)
+
+# What is measured beside ours and cannot share its environment; it knows no Python 3.13.
+.venv-flattener: benchmarks/flattener.lock
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
 
 # Needs uv. No index address may enter the file.
 lock:
 	uv pip compile pyproject.toml --group dev --group lab --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements.lock
+	uv pip compile benchmarks/flattener.in --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header -o benchmarks/flattener.lock
 
 clean:
-	rm -rf .venv build data
+	rm -rf .venv .venv-flattener build data

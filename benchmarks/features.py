@@ -4,11 +4,13 @@
 
 Ours answers for every person, date and window what was known by then. `group_by` is the floor: one plain Polars
 group_by of the same rows, without dates or windows. `by date` scans once a date. `DuckDB` does what ours does in
-SQL. `ours, one time` takes a row for known when it happened, as libraries with one time do.
+SQL. `timeseriesflattener` knows one time only, so that it and `ours, one time` are held to that work; it is
+measured where `make .venv-flattener` has made its environment.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from collections.abc import Callable
@@ -31,7 +33,7 @@ from benchmarks.events import (
     people,
     written,
 )
-from benchmarks.measure import Measured, in_turns, once, told
+from benchmarks.measure import Measured, apart, in_turns, once, told
 from features.specs import Aggregate, Events
 
 if TYPE_CHECKING:
@@ -39,7 +41,10 @@ if TYPE_CHECKING:
 
 WINDOWS = (28, 90, 180, 365)
 SEED, ROUNDS = 7, 3
+# It holds every row beside every date: 46,000 people's ten million rows take some gigabytes.
+MOST_FLATTENED = 10_000_000
 SLOW = {"by date": 1}
+FLATTENER = Path(__file__).parents[1] / ".venv-flattener/bin/python"
 BITEMPORAL = ("ours", "group_by", "by date", "DuckDB")
 # Known the moment it happened: what a way that has one time only can be asked.
 AT_ONCE = Events(name="at once", table=replace(TABLE, known_at="occurred_at"), says="one use of a system")
@@ -169,6 +174,16 @@ def run(
     return measured
 
 
+def at_once(path: Path, n_rows: int, n_people: int, n_dates: int) -> list[Measured]:
+    """Ours and timeseriesflattener where a row is known when it happens, once they are found to say the same."""
+    ours_at_once = run(path, n_rows, n_people, n_dates, 1, ("ours, one time",))
+    asked = (",".join(map(str, listed)) for listed in (monthly(n_dates), WINDOWS))
+    told_by = apart("benchmarks.flattener", str(path), str(n_people), *asked, python=str(FLATTENER))
+    measured = [*ours_at_once, Measured("timeseriesflattener", **json.loads(told_by))]
+    _assert_same(measured)
+    return measured
+
+
 def _assert_same(measured: list[Measured]) -> None:
     first, *others = measured
     for other in others:
@@ -184,7 +199,7 @@ def _assert_same(measured: list[Measured]) -> None:
 
 
 def main(n_rows: int = 10_000_000, n_people: int = 46_000, n_dates: int = 24, rounds: int = ROUNDS) -> None:
-    """The floor, a scan a date, and SQL."""
+    """The floor, a scan a date, SQL, and on the work it can do timeseriesflattener."""
     sizes = f"{n_rows:,} rows, {n_people:,} people, {n_dates} dates, {len(WINDOWS)} windows"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "events.parquet"
@@ -193,6 +208,14 @@ def main(n_rows: int = 10_000_000, n_people: int = 46_000, n_dates: int = 24, ro
             run(path, n_rows, n_people, n_dates, rounds, BITEMPORAL),
             "group_by",
         )
+        if not FLATTENER.exists():
+            print("timeseriesflattener is not measured: make .venv-flattener")
+        elif n_rows <= MOST_FLATTENED:
+            told(
+                f"{sizes}, known when it happens",
+                at_once(path, n_rows, n_people, n_dates),
+                "ours, one time",
+            )
 
 
 if __name__ == "__main__":

@@ -37,9 +37,9 @@ def in_turns(
     return [min(runs, key=lambda one: one.seconds) for runs in took.values()]
 
 
-def apart(module: str, *arguments: str) -> str:
+def apart(module: str, *arguments: str, python: str = sys.executable) -> str:
     """The last line that a benchmark module prints, run in a process whose peak memory is nobody else's."""
-    command = [sys.executable, "-m", module, *arguments]
+    command = [python, "-m", module, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{module} {' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
