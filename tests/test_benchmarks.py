@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks import features, month
+from benchmarks import contributions, features, month
+from models.ranker import Params
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,6 +22,15 @@ def test_every_way_to_features_finds_the_same(tmp_path, monkeypatch, capsys):
     assert all(one.seconds > 0 and one.megabytes > 0 for one in measured)
     alone = features.run(tmp_path / "events.parquet", 20_000, 300, 6, 1, ways[3:])
     assert alone[0].answer != measured[0].answer, "known late and known at once are not the same work"
+
+
+@pytest.mark.slow
+def test_every_way_to_contributions_finds_the_same(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    measured = contributions.run(tmp_path, 400, 12, Params(rounds=30, leaves=8, least_rows=5), 1)
+    assert [one.way for one in measured] == ["ours", "quadrature", "pred_contrib"]
+    np.save(tmp_path / "ours.npy", np.load(tmp_path / "ours.npy") + 1e-6)
+    assert contributions.furthest_apart(tmp_path) == pytest.approx(1e-6)
 
 
 def test_a_way_that_finds_something_else_is_told(tmp_path):

@@ -151,8 +151,10 @@ def _gap(found: Contributions, raw: np.ndarray) -> float:
 
 
 def _by_lightgbm(booster: Booster, features: np.ndarray) -> Contributions:
+    if not len(features):  # it would divide by zero
+        return Contributions(np.empty(features.shape), 0.0)
     given = np.asarray(booster.predict(features, pred_contrib=True), dtype=np.float64)
-    return Contributions(given[:, :-1], float(given[0, -1]) if len(given) else 0.0)
+    return Contributions(given[:, :-1], float(given[0, -1]))
 
 
 def _by_quadrature(booster: Booster, features: np.ndarray) -> Contributions | None:

@@ -41,7 +41,7 @@ from models.trees import (
 # Rows that walk together, so that each step is a loop over neighbouring numbers. A constant, so that a row's
 # result depends neither on the number of threads nor on the rows beside it.
 ROWS = 256
-# What LightGBM takes for zero.
+# LightGBM takes what is no further from zero for zero, on whichever side of a threshold it may lie.
 ZERO = float(np.float32(1e-35))
 NONE = -1
 
@@ -61,7 +61,7 @@ NODE = np.dtype(
         ("right_value", np.float64),
         ("threshold", np.float64),  # at most this much goes left
         ("unknown_left", np.int64),  # whether what is missing goes left
-        ("zero_within", np.float64),  # how near to 0 counts as missing; negative for not at all
+        ("zero_unknown", np.int64),  # whether 0 counts as missing
         ("codes_from", np.int64),  # categorical split: where in `Forest.codes` its words begin
         ("n_codes", np.int64),  # categorical split: how many codes they hold; NONE for a numeric split
     ]
@@ -95,13 +95,13 @@ def lay_out(trees: Iterable[Tree]) -> Forest:
     """
     base, nodes, points, codes, n_words = 0.0, [np.empty(0, NODE)], [], [np.empty(0, np.uint32)], 0
     for tree in trees:
-        base += tree.expected
         if tree.n_nodes:
             laid, most_features = _in_order(tree, n_words)
             nodes.append(laid)
             points.append((most_features + 1) // 2)
             codes.extend(tree.categories)
             n_words += sum(map(len, tree.categories))
+        base += tree.expected
     return Forest(
         base,
         np.concatenate(nodes),
@@ -169,7 +169,7 @@ def _send(nodes: np.ndarray, tree: Tree, order: list[int], codes_from: int) -> N
     nodes["unknown_left"] = np.where(
         missing == NOTHING_IS_MISSING, threshold >= 0, (decision & MISSING_GOES_LEFT) > 0
     )
-    nodes["zero_within"] = np.where(missing == ZERO_IS_MISSING, ZERO, NONE)
+    nodes["zero_unknown"] = missing == ZERO_IS_MISSING
     nodes["threshold"] = threshold
     nodes["n_codes"] = NONE
     lengths = [len(words) for words in tree.categories]
@@ -202,6 +202,7 @@ def contributions(forest: Forest, features: np.ndarray, *, threads: int) -> np.n
         block = features[low : low + ROWS]
         rows, shares = np.zeros((2, features.shape[1], ROWS))
         rows[:, : len(block)] = block.T
+        rows[np.abs(rows) <= ZERO] = 0.0
         _add(forest.nodes, forest.first, forest.points, forest.codes, places, weights, levels, rows, shares)
         found[low : low + ROWS] = shares[:, : len(block)].T
 
@@ -266,11 +267,11 @@ def _decide(node, rows, codes, known):  # type: ignore[no-untyped-def]
     """Set s, o_a and e of a node."""
     depth, feature = node.depth, node.feature
     if node.n_codes == NONE:
-        threshold, near, unknown = node.threshold, node.zero_within, float(node.unknown_left)
+        threshold, unknown, zero = node.threshold, float(node.unknown_left), node.zero_unknown != 0
         for row in range(ROWS):
             value = rows[feature, row]
             left = 1.0 if value <= threshold else 0.0
-            known[0, depth, row] = unknown if np.isnan(value) or abs(value) <= near else left
+            known[0, depth, row] = unknown if np.isnan(value) or (zero and value == 0) else left
     else:
         for row in range(ROWS):
             value = rows[feature, row]

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
 from features.specs import Change, Idea, Latest, Product, Term, count, days_since_last, mean, ratio, total
-from models.booster import matrix, raw_scores, read_booster
+from models import explain
+from models.booster import import_lightgbm, matrix, raw_scores, read_booster
 from models.experiment import Experiment, Study
 from models.explain import (
     Contributions,
@@ -74,6 +76,98 @@ def test_contributions_that_do_not_add_up_give_no_reasons(experiment: Experiment
     features = matrix(study.table.frame, schema)
     with pytest.raises(ArithmeticError, match="miss the raw score"):
         contributions(booster, features, raw_scores(booster, features) + 1e-6)
+
+
+@pytest.fixture
+def every_batch_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explain, "WORTH_QUADRATURE", 0)
+
+
+def of_lightgbm(booster: Any, features: np.ndarray) -> np.ndarray:
+    return np.asarray(booster.predict(features, pred_contrib=True))[:, :-1]
+
+
+def whole_numbers() -> tuple[np.ndarray, np.ndarray]:
+    """Small whole numbers, which LightGBM reads in single precision, and labels."""
+    rng = np.random.default_rng(5)
+    rows = rng.integers(0, 100, (400, 4))
+    return rows, (rows[:, 0] * rows[:, 1] > rng.integers(0, 5000, 400)).astype(float)
+
+
+def grown(rows: np.ndarray, labels: np.ndarray, **settings: Any) -> Any:
+    lightgbm = import_lightgbm()
+    defaults = {"objective": "binary", "verbosity": -1, "num_threads": 1, "seed": 1}
+    return lightgbm.train({**defaults, **settings}, lightgbm.Dataset(rows, labels, params=settings), 10)
+
+
+@pytest.mark.usefixtures("every_batch_is_large")
+def test_everyone_in_a_large_batch_gets_the_contributions_lightgbm_would_give(
+    experiment: Experiment, study: Study
+):
+    schema = experiment.model.schema
+    booster = read_booster(experiment.model.booster, schema)
+    features = matrix(study.table.frame, schema)
+    assert explain._by_quadrature(booster, features) is not None
+    found = contributions(booster, features, raw_scores(booster, features))
+    np.testing.assert_allclose(found.by_feature, of_lightgbm(booster, features), rtol=0, atol=1e-12)
+
+
+def test_a_small_batch_is_not_worth_compiling_for(experiment: Experiment, study: Study):
+    schema = experiment.model.schema
+    booster = read_booster(experiment.model.booster, schema)
+    features = matrix(study.table.frame, schema)
+    assert explain._by_quadrature(booster, features) is None
+    assert len(contributions(booster, features[:1], raw_scores(booster, features[:1])).by_feature) == 1
+
+
+@pytest.mark.usefixtures("every_batch_is_large")
+def test_an_empty_batch_has_no_contributions(experiment: Experiment, study: Study):
+    schema = experiment.model.schema
+    booster = read_booster(experiment.model.booster, schema)
+    nobody = matrix(study.table.frame, schema)[:0]
+    assert contributions(booster, nobody, np.empty(0)).by_feature.shape == (0, len(schema.columns))
+
+
+@pytest.mark.usefixtures("every_batch_is_large")
+def test_a_model_quadrature_is_not_for_is_explained_by_lightgbm():
+    rows, labels = whole_numbers()
+    forest = grown(rows, labels, boosting="rf", bagging_freq=1, bagging_fraction=0.5)
+    features = rows.astype(np.float64)
+    assert explain._by_quadrature(forest, features) is None
+    found = contributions(forest, features, raw_scores(forest, features))
+    np.testing.assert_array_equal(found.by_feature, of_lightgbm(forest, features))
+
+
+@pytest.mark.usefixtures("every_batch_is_large")
+def test_a_model_that_lightgbm_cannot_explain_either_gives_no_reasons():
+    rows, labels = whole_numbers()
+    features = rows.astype(np.float64)
+    booster = grown(features, labels, linear_tree=True)
+    with pytest.raises(import_lightgbm().basic.LightGBMError, match="not implemented for linear trees"):
+        contributions(booster, features, raw_scores(booster, features))
+
+
+@pytest.mark.usefixtures("every_batch_is_large")
+@pytest.mark.parametrize("odd", [0, explain.ROWS_COMPARED], ids=["first row", "first row not compared"])
+def test_one_row_that_quadrature_reads_otherwise_leaves_all_of_them_to_lightgbm(odd: int):
+    # LightGBM reads whole numbers in single precision, which from 2**24 on has only the even ones.
+    rows = whole_numbers()[0] + 2**24
+    booster = grown(rows.astype(np.float64), (rows[:, 0] > 2**24 + 40).astype(float))
+    even = 2 * (rows // 2)
+    even[odd, 0] = 2**24 + 41
+    assert len(even) > explain.ROWS_COMPARED
+    raw, reference = raw_scores(booster, even), of_lightgbm(booster, even)
+    by_quadrature = explain._by_quadrature(booster, even)
+    assert (by_quadrature is None) == (odd < explain.ROWS_COMPARED)
+    np.testing.assert_array_equal(contributions(booster, even, raw).by_feature, reference)
+
+
+@pytest.mark.usefixtures("every_batch_is_large")
+def test_contributions_by_quadrature_that_do_not_add_up_give_no_reasons_either():
+    rows, labels = whole_numbers()
+    booster = grown(rows, labels)
+    with pytest.raises(ArithmeticError, match="miss the raw score"):
+        contributions(booster, rows, raw_scores(booster, rows) + 1e-6)
 
 
 def test_features_of_one_family_are_one_reason():
