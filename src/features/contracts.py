@@ -30,7 +30,7 @@ import polars as pl
 from features.account import Check
 from features.definition import ForceDefinition
 from features.errors import WrongUsage
-from features.keys import sharing_rows
+from features.keys import Hashing, sharing_rows
 from features.rules import COMPILERS, EXAMPLES, TYPE_NAMES, Applied, Rule
 from features.sources import KIND_IN_WORDS, SOURCE_ROW
 from features.tables import POLARS_TYPES, Column, Kind, Table
@@ -393,10 +393,12 @@ def repeated_rows(
     *,
     kept: Mapping[str, pl.LazyFrame] | None = None,
     known: pl.DataFrame | None = None,
+    by: Sequence[str] | None = None,
+    hashing: Hashing | None = None,
 ) -> pl.DataFrame:
     """The rows that break a rule of uniqueness, over all parts; see `keys.sharing_rows`."""
     applies = COMPILERS[rule.kind].applies(rule.kwargs, schema)
-    return sharing_rows(judged, rule.columns, applies=applies, kept=kept, known=known)
+    return sharing_rows(judged, rule.columns, applies=applies, kept=kept, known=known, by=by, hashing=hashing)
 
 
 def looks_at_all_rows(rule: Rule) -> bool:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -40,6 +40,7 @@ from features.definition import ForceDefinition
 from features.errors import Mendable
 from features.judging import (
     ACCEPTED,
+    KEYS,
     LAYOUT,
     LINK_KNOWN,
     QUARANTINE,
@@ -82,7 +83,7 @@ def ingest(
 
     Writes `out/accepted/<table>.parquet` and `out/quarantine/<table>.parquet` (every column of the source,
     `broken_rules` and `source_part`), of a table in parts a folder with a file a part, replacing what was
-    there. The same extracts, suites and declarations give the stored rows and account again without reading
+    there. Beside them `out/keys` holds hashes of the keys of tables in parts. The same extracts, suites and declarations give the stored rows and account again without reading
     a table; a part of which nothing changed that its rows follow from is kept. An ingestion that was killed
     goes on from the parts that it had finished.
 
@@ -228,13 +229,14 @@ def _judge_all(ingestion: _Ingestion) -> tuple[Account, dict[str, tuple[Judged, 
     reached = _reached(newest)
     parameters: dict[str, Parameter] = {}
     accounts, judged = [], {}
+    held: dict[str, Reference] = {}
     for extract in _in_order(force, ingestion.extracts):
         table = extract.table
         filled = compile_suite(ingestion.suites[table.name], parameters | _fresh_from(table, reached))
         ground = Ground(
             table=table,
             rules=filled,
-            references=tuple(_references(ingestion, table, judged)),
+            references=tuple(_references(ingestion, table, judged, held)),
             links=_links(force, ingestion.incoming, judged) if table.person_number else None,
             newest=newest.get(table.name, {}),
         )
@@ -330,13 +332,20 @@ def _links(force: ForceDefinition, folder: Path, judged: Mapping[str, Sequence[J
 
 
 def _references(
-    ingestion: _Ingestion, table: Table, judged: Mapping[str, Sequence[Judged]]
+    ingestion: _Ingestion,
+    table: Table,
+    judged: Mapping[str, Sequence[Judged]],
+    known: dict[str, Reference],
 ) -> Iterator[Reference]:
-    """The values that a table's columns may hold, and what became of them since the last ingestion."""
+    """The values that a table's columns may hold, and what became of them since the last ingestion.
+
+    Args:
+        known: those found for other tables, by what they refer to; they are added to.
+    """
     force = ingestion.force
     for column in table.columns:
         other, _, named = (column.refers_to or "").partition(".")
-        if other in judged:
+        if column.refers_to and other in judged:
             held = force.tables_by_name[other]
 
             def values(
@@ -344,14 +353,19 @@ def _references(
             ) -> pl.DataFrame:
                 return _values(held, named, folder, parts).to_frame("value")
 
-            yield _reference(ingestion, column.name, held, judged, values)
+            if column.refers_to not in known:
+                known[column.refers_to] = _reference(ingestion, column.name, held, judged, values)
+            yield replace(known[column.refers_to], column=column.name)
     if table.person_number and table.person is not None and force.identity_map is not None:
 
         def links(folder: Path, parts: Mapping[str, Sequence[Judged]]) -> pl.DataFrame:
             found = _links(force, folder, parts).collect()
             return found.rename({found.columns[0]: "value"}).sort(pl.all())
 
-        yield _reference(ingestion, table.person, force.tables_by_name[force.identity_map], judged, links)
+        if force.identity_map not in known:
+            identities = force.tables_by_name[force.identity_map]
+            known[force.identity_map] = _reference(ingestion, table.person, identities, judged, links)
+        yield replace(known[force.identity_map], column=table.person)
 
 
 def _reference(
@@ -568,7 +582,7 @@ def _write_manifest(
 def _leave_only(ingestion: _Ingestion, judged: Mapping[str, Sequence[Judged]]) -> None:
     """Removes what an interrupted ingestion of other extracts left among the incoming rows."""
     shutil.rmtree(ingestion.incoming / RECORDS, ignore_errors=True)
-    for kind in (ACCEPTED, QUARANTINE):
+    for kind in (ACCEPTED, QUARANTINE, KEYS):
         folder = ingestion.incoming / kind
         meant = {folder / MANIFEST} | {
             rows_file(folder, ingestion.force.tables_by_name[name], each.part.name)
@@ -584,11 +598,12 @@ def _replace(out: Path) -> None:
     """Puts the incoming rows in the place of the old ones; the accepted rows come last and tell that all is there."""
     outgoing = out / OUTGOING
     outgoing.mkdir()
-    for folder in (ACCEPTED, QUARANTINE):
+    for folder in (ACCEPTED, QUARANTINE, KEYS):
         if (out / folder).is_dir():
             (out / folder).rename(outgoing / folder)
-    for folder in (QUARANTINE, ACCEPTED):
-        (out / INCOMING / folder).rename(out / folder)
+    for folder in (KEYS, QUARANTINE, ACCEPTED):
+        if (out / INCOMING / folder).is_dir():
+            (out / INCOMING / folder).rename(out / folder)
     shutil.rmtree(outgoing)
     shutil.rmtree(out / INCOMING)
 
@@ -601,7 +616,7 @@ def _finish_interrupted(out: Path) -> None:
     outgoing = out / OUTGOING
     if outgoing.is_dir():
         if not (out / ACCEPTED / MANIFEST).is_file():
-            for folder in (ACCEPTED, QUARANTINE):
+            for folder in (ACCEPTED, QUARANTINE, KEYS):
                 if (outgoing / folder).is_dir():
                     shutil.rmtree(out / folder, ignore_errors=True)
                     (outgoing / folder).rename(out / folder)

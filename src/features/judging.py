@@ -22,14 +22,14 @@ import polars as pl
 from features.accepted import PERSON, SUPERSEDED_AT, Part, accepted_schema, rows_file
 from features.account import Check
 from features.contracts import apply, by_great_expectations, fitted_to, looks_at_all_rows, repeated_rows
-from features.keys import PART
+from features.keys import PART, Hashes, made_hashes, store_hashes, stored_hashes
 from features.rules import BROKEN, Applied, Rule, Tally
 from features.sources import SOURCE_ROW, Extract, SourcePart, reading
 from features.tables import Table
 from features.versions import superseded_rows
 
 LAYOUT = 3  # raised when what is written changes, so that older accepted rows are not taken for current
-ACCEPTED, QUARANTINE, RECORDS = "accepted", "quarantine", "records"
+ACCEPTED, QUARANTINE, KEYS, RECORDS = "accepted", "quarantine", "keys", "records"
 # Large enough for statistics to be few and to pack well, small enough for a reader to hold several.
 ROWS_A_GROUP = 500_000
 LINK_KNOWN = "link known"
@@ -199,6 +199,8 @@ class _Table:
         self.same = [name for name in self.parts if name not in self.fresh]
         # Rows of the same parts that are judged once more.
         self.again = {name: pl.Series(SOURCE_ROW, [], pl.Int64()) for name in self.same}
+        # Same parts whose stored hashes could not be used, with the reason.
+        self.rehashed: dict[str, str] = {}
         self.why = self._why_anew()
 
     def _is_fresh(self, name: str) -> bool:
@@ -217,6 +219,7 @@ class _Table:
         }
         asides = {name: self._set_aside(name, failing) for name in self.parts}
         superseded = self._superseded(asides)
+        self._carry_hashes()
         parts = tuple(self._accept(name, asides[name], superseded) for name in self.parts)
         return Verdict(
             rules=self.rules,
@@ -282,11 +285,17 @@ class _Table:
             return ()
         gone = dict.fromkeys(sorted(self.old.keys() - self.parts.keys()), "no longer there")
         if len(self.why) == len(self.parts) > 1 and len(set(self.why.values())) == 1:
-            return tuple(
-                f"{name}: {why}"
-                for name, why in {**gone, "every part": next(iter(self.why.values()))}.items()
-            )
-        return tuple(f"{name}: {why}" for name, why in sorted({**gone, **self.why}.items()))
+            whys = {**gone, "every part": next(iter(self.why.values()))}
+        else:
+            whys = dict(sorted({**gone, **self.why}.items()))
+        hashed = {
+            why: [name for name in self.rehashed if self.rehashed[name] == why]
+            for why in dict.fromkeys(self.rehashed.values())
+        }
+        return (
+            *(f"{name}: {why}" for name, why in whys.items()),
+            *(f"{_few(names)}: hashes of its keys made anew, {why}" for why, names in hashed.items()),
+        )
 
     # --- what only all rows can tell ---
 
@@ -330,6 +339,7 @@ class _Table:
                 rows = repeated_rows(
                     rule, self._frames(self.fresh), next(iter(self.schemas.values())),
                     kept=self._frames(self.same), known=known,
+                    by=self.table.key if {*self.table.key} <= {*rule.columns} else None, hashing=self._hashes,
                 )  # fmt: skip
             now = {str(part): found[SOURCE_ROW].sort() for (part,), found in rows.group_by(PART)}
             failing[rule.name] = {
@@ -352,6 +362,37 @@ class _Table:
             .collect()
         )
 
+    def _hashes(self, name: str, frame: pl.LazyFrame, columns: Sequence[str]) -> Hashes:
+        """Hashes of a part's keys as they are stored beside its rows; made, and stored, where they are not.
+
+        A table in one file has no part that could be kept, and hashes of other columns than the key are few.
+        """
+        if name == self.table.name or tuple(columns) != self.table.key:
+            return made_hashes(frame, columns)
+        file = self._file(KEYS, name)
+        follows = {
+            "source": self.parts[name].fingerprint,
+            "columns": ", ".join(f"{key} ({self.table.by_name[key].kind})" for key in columns),
+            "polars": pl.__version__,  # which may hash otherwise from one version to the next
+        }
+        hashes = stored_hashes(file, follows)
+        if isinstance(hashes, str) and name in self.same:
+            hashes = stored_hashes(self._old_file(KEYS, name), follows)
+            if isinstance(hashes, str):
+                self.rehashed[name] = hashes
+            else:
+                _carry(self._old_file(KEYS, name), file)
+        if isinstance(hashes, str):
+            hashes = made_hashes(frame, columns)
+            store_hashes(hashes, file, follows)
+        return hashes
+
+    def _carry_hashes(self) -> None:
+        """Keeps the stored hashes of parts in which no key was sought this time."""
+        for name in self.same:
+            if self._old_file(KEYS, name).is_file() and not self._file(KEYS, name).is_file():
+                _carry(self._old_file(KEYS, name), self._file(KEYS, name))
+
     def _superseded(self, asides: Mapping[str, _Aside]) -> pl.DataFrame | None:
         """When versions that share a key with a row that came, went, or stands otherwise were superseded.
 
@@ -364,7 +405,7 @@ class _Table:
             again.extend(self._old_versions(name) for name in self.same)
         return superseded_rows(
             self.table, self._frames(self.fresh), kept=self._frames(self.same),
-            again=pl.concat(again) if again else None,
+            again=pl.concat(again) if again else None, hashing=self._hashes,
             aside=pl.concat([aside.rows.select(pl.lit(name).alias(PART), SOURCE_ROW) for name, aside in asides.items()]),
         )  # fmt: skip
 
@@ -421,7 +462,9 @@ class _Table:
         self._record_file(name).unlink(missing_ok=True)
         mended = self._can_be_mended(name)
         with reading(self.table.name, part.origin):
-            rows = self._rows(name, self.again[name]) if mended else part.frame
+            rows = part.frame
+            if mended:  # read once, for they are few
+                rows = self._rows(name, self.again[name]).collect(engine="streaming").lazy()
             applied = apply(self.rules, rows, not_read=part.not_read, failing=broken)
             aside = applied.quarantined.with_columns(pl.lit(name).alias(PART))
             sink(self._among_those_before(name, aside) if mended else aside, file)

@@ -1,13 +1,16 @@
 """Rows that share their key with another row of the table, over all of its parts.
 
 The answer is exact and holds no key but those of the few rows it compares: a hash of eight bytes stands for
-each row, and only rows whose hashes meet are read again and compared in full.
+each row, and only rows whose hashes meet are read again and compared in full. The hashes of a part can be kept
+in a file, so that a part that is the same need not be read to find who shares a key with the rows of a new one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -22,6 +25,7 @@ HASHES_A_PARTITION = 8_000_000
 PLACES_A_HASH, MOST_PLACES = 32, 2**27
 
 Hashes = np.ndarray  # of unsigned 64 bits
+Hashing = Callable[[str, pl.LazyFrame, Sequence[str]], Hashes]  # of a part's rows, given columns
 
 
 def sharing_rows(
@@ -33,6 +37,8 @@ def sharing_rows(
     known: pl.DataFrame | None = None,
     again: pl.DataFrame | None = None,
     also: Sequence[str] = (),
+    by: Sequence[str] | None = None,
+    hashing: Hashing | None = None,
 ) -> pl.DataFrame:
     """`source_part`, `source_row`, `columns` and `also` of every row that shares its values in `columns`.
 
@@ -46,12 +52,12 @@ def sharing_rows(
         known: the rows of kept parts that may share their values with other rows of kept parts, as this
             function gave them.
         again: rows (with `columns`) whose like in the kept parts are found as well.
+        by: those of the columns whose hashes are to meet; all where None.
+        hashing: gives the hashes of a part, which are made where None.
     """
     wanted = [SOURCE_ROW, *dict.fromkeys([*columns, *also])]
     compared = pl.lit(True) if applies is None else applies
-    hashes = {
-        part: _hashes(frame, columns, compared, seed) for seed, (part, frame) in enumerate(judged.items())
-    }
+    met, hashes_of = by or columns, hashing or _made
     found = [] if known is None else [known.select(PART, *wanted)]
 
     def read(part: str, frame: pl.LazyFrame, rows: np.ndarray) -> None:
@@ -60,13 +66,17 @@ def sharing_rows(
             picked = frame.filter(pl.col(SOURCE_ROW).is_in(near)).filter(compared)
             found.append(_named(picked.select(wanted).collect(engine="streaming"), part))
 
-    sought = _Sieve.of([*hashes.values(), *([] if again is None else [_of(again, columns)])])
-    for seed, (part, frame) in enumerate((kept or {}).items(), start=len(judged)):
-        if sought.hashes.size:
-            read(part, frame, sought.rows(_hashes(frame, columns, compared, seed)))
+    if kept:
+        # Without the rows that are not compared, such as those without a key, which would meet some of every part.
+        new = [made_hashes(frame.filter(compared), met) for frame in judged.values()]
+        sought = _Sieve(_each_once([*new, *([] if again is None else [made_hashes(again.lazy(), met)])]))
+        for part, frame in kept.items():
+            if sought.hashes.size:
+                read(part, frame, sought.rows(hashes_of(part, frame, met)))
     if known is not None:
         found = [pl.concat(found).unique([PART, SOURCE_ROW], maintain_order=True)]
-    meeting = _Sieve(_meeting([*hashes.values(), *(_of(rows, columns) for rows in found)]))
+    hashes = {part: hashes_of(part, frame, met) for part, frame in judged.items()}
+    meeting = _Sieve(_meeting([*hashes.values(), *(made_hashes(rows.lazy(), met) for rows in found)]))
     for part, frame in judged.items():
         read(part, frame, meeting.rows(hashes.pop(part)))
     if not found:
@@ -83,15 +93,36 @@ def _hash(columns: Sequence[str]) -> pl.Expr:
     return pl.col(columns[0]).hash() if len(columns) == 1 else pl.struct(columns).hash()
 
 
-def _of(rows: pl.DataFrame, columns: Sequence[str]) -> Hashes:
-    return rows.select(_hash(columns)).to_series().to_numpy()
+def made_hashes(frame: pl.LazyFrame, columns: Sequence[str]) -> Hashes:
+    """One hash a row, in order."""
+    return frame.select(_hash(columns)).collect(engine="streaming").to_series().to_numpy()
 
 
-def _hashes(frame: pl.LazyFrame, columns: Sequence[str], compared: pl.Expr, seed: int) -> Hashes:
-    """One hash a row, in order. A row that is not compared gets one of its own, so that it meets no other."""
-    own = (pl.col(SOURCE_ROW) * 65_537 + seed).hash(seed=1)
-    hashed = frame.select(pl.when(compared).then(_hash(columns)).otherwise(own))
-    return hashed.collect(engine="streaming").to_series().to_numpy()
+def _made(part: str, frame: pl.LazyFrame, columns: Sequence[str]) -> Hashes:
+    return made_hashes(frame, columns)
+
+
+def store_hashes(hashes: Hashes, path: Path, follows: Mapping[str, str]) -> None:
+    """Keeps the hashes of a part in a file (8 bytes a row, in order), with what they follow from."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    rows = pl.DataFrame({"hash": hashes})
+    # Hashes do not pack, and nobody looks for one by its size.
+    rows.write_parquet(partial, compression="uncompressed", statistics=False, metadata=dict(follows))
+    os.replace(partial, path)
+
+
+def stored_hashes(path: Path, follows: Mapping[str, str]) -> Hashes | str:
+    """The hashes in a file; where they are not there, or follow from something else, what is amiss with them."""
+    if not path.is_file():
+        return "none were kept"
+    try:
+        then = pl.read_parquet_metadata(path)
+        if differing := [name for name in follows if then.get(name) != follows[name]]:
+            return ", ".join(f"of {name} {then.get(name)}, not {follows[name]}" for name in differing)
+        return pl.read_parquet(path).to_series().to_numpy()
+    except (pl.exceptions.ComputeError, OSError):
+        return "their file is damaged"
 
 
 def _meeting(hashes: Sequence[Hashes]) -> Hashes:
@@ -105,12 +136,13 @@ def _meeting(hashes: Sequence[Hashes]) -> Hashes:
         )
         ordered.sort()
         twice.append(ordered[1:][ordered[1:] == ordered[:-1]])
-    return _each_once(np.concatenate(twice))
+    return _each_once(twice)
 
 
-def _each_once(hashes: Hashes) -> Hashes:
+def _each_once(hashes: Sequence[Hashes]) -> Hashes:
     """Sorted, each once. `np.unique` hashes them again, which takes fifty times as long."""
-    ordered = np.sort(hashes)
+    ordered = np.concatenate([*hashes, np.array([], np.uint64)])
+    ordered.sort()
     return ordered[np.diff(ordered, prepend=~ordered[:1]) != 0]
 
 
@@ -132,10 +164,6 @@ class _Sieve:
 
     def _place(self, hashes: Hashes) -> np.ndarray:
         return hashes & np.uint64(self.places.size - 1)
-
-    @classmethod
-    def of(cls, hashes: Sequence[Hashes]) -> _Sieve:
-        return cls(_each_once(np.concatenate([*hashes, np.array([], np.uint64)])))
 
     def rows(self, hashes: Hashes) -> np.ndarray:
         """The rows, counted from 1."""

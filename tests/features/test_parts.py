@@ -484,7 +484,7 @@ def test_a_refused_part_leaves_what_was_accepted(
     with pytest.raises(TablesRefused):
         gate()
     assert Accepted.open(GATE_FORCE, tmp_path / "out" / "accepted").scan("duty_worked").collect().equals(rows)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["accepted", "quarantine"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["accepted", "keys", "quarantine"]
 
 
 def test_an_interrupted_first_ingestion_goes_on_from_the_parts_it_had_finished(
@@ -507,7 +507,7 @@ def test_an_interrupted_first_ingestion_goes_on_from_the_parts_it_had_finished(
     straight, expected = ingest(GATE_FORCE, extracts, out=tmp_path / "straight", suites=gate_suites)
     assert accepted.parts == straight.parts
     assert account == expected
-    assert sorted(path.name for path in out.iterdir()) == ["accepted", "quarantine"]
+    assert sorted(path.name for path in out.iterdir()) == ["accepted", "keys", "quarantine"]
 
 
 def test_what_an_interrupted_ingestion_left_is_never_written_into_the_rows_of_the_one_before(
