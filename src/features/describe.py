@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import polars as pl
@@ -105,6 +106,8 @@ def _row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
+# Declarations never change, and an expression takes a millisecond to tell.
+@functools.lru_cache(maxsize=4096)
 def describe_term(term: Term | Across) -> str:
     """How a term is computed, in one line that changes whenever the declaration does."""
     match term:
@@ -150,6 +153,7 @@ def _describe_likeness(one: Latest | Banded) -> str:
     return f"bands of ({describe_term(one.of)}) over {one.window} days cut at {edges}"
 
 
+@functools.lru_cache(maxsize=1024)
 def describe_events(events: Events) -> str:
     """Which rows are such events, in one line that changes whenever the declaration does."""
     declared = {name: getattr(events, name) for name in ("occurred_at", "known_at", "where", "screen")}

@@ -7,6 +7,7 @@ columns cannot be told by name, or that look beyond their own row, are refused.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 
 import polars as pl
@@ -124,11 +125,16 @@ def check(catalogue: Catalogue) -> None:
             or is written with an expression that cannot be traced.
     """
     for idea in catalogue.ideas:
-        _check_windows(idea)
-        for events, expressions in _expressions(idea.of):
-            _check_events(events)
-            for expression in expressions:
-                _check_expression(events, expression)
+        _check_idea(idea)
+
+
+@functools.lru_cache(maxsize=1024)  # ideas never change
+def _check_idea(idea: Idea) -> None:
+    _check_windows(idea)
+    for events, expressions in _expressions(idea.of):
+        _check_events(events)
+        for expression in expressions:
+            _check_expression(events, expression)
 
 
 def _check_windows(idea: Idea) -> None:

@@ -9,6 +9,8 @@ declaration itself (`features.lineage`). An idea may also set a person beside ot
 
 from __future__ import annotations
 
+import functools
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -311,7 +313,7 @@ class Idea:
         """What side of the matter the idea shows a reviewer."""
         return self.aspect or _side(self.of)
 
-    @property
+    @functools.cached_property
     def columns(self) -> tuple[str, ...]:
         """The feature columns this idea becomes, one a window."""
         return tuple(f"{self.name}_{days}d" for days in self.windows) or (self.name,)
@@ -324,13 +326,16 @@ class Catalogue:
     ideas: tuple[Idea, ...]
 
     def __post_init__(self) -> None:
-        names = [idea.name for idea in self.ideas]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"the catalogue names an idea twice: {', '.join(twice)}")
+        for names in (
+            [idea.name for idea in self.ideas],
+            [column for idea in self.ideas for column in idea.columns],
+        ):
+            if twice := [name for name, times in Counter(names).items() if times > 1]:
+                raise ValueError(f"the catalogue names twice: {', '.join(twice)}")
 
     def idea_of(self, column: str) -> Idea:
         """The idea that a feature column belongs to."""
-        return next(idea for idea in self.ideas if column in idea.columns)
+        return self._idea_of_column[column]
 
     def ordinary(self) -> Catalogue:
         """The catalogue without research ideas."""
@@ -344,6 +349,10 @@ class Catalogue:
         """The ordinary catalogue with the ideas of one study as ordinary ones; their marks stay."""
         return Catalogue(tuple(replace(idea, research=None) for idea in self.with_research(study).ideas))
 
-    @property
+    @functools.cached_property
     def columns(self) -> tuple[str, ...]:
-        return tuple(column for idea in self.ideas for column in idea.columns)
+        return tuple(self._idea_of_column)
+
+    @functools.cached_property
+    def _idea_of_column(self) -> dict[str, Idea]:
+        return {column: idea for idea in self.ideas for column in idea.columns}

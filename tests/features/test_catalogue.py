@@ -13,7 +13,7 @@ from features.catalogue.uk import events, parts
 from features.definition import SHIPPED, load_force
 from features.describe import SIDES, describe, describe_term
 from features.lineage import columns_read, marks_of
-from features.specs import Colleagues, Idea, Peers, count
+from features.specs import Catalogue, Colleagues, Idea, Peers, count
 from tests.features import small_force
 
 ORDINARY = uk.CATALOGUE.ordinary().ideas
@@ -26,6 +26,16 @@ def test_it_asks_at_least_sixty_different_questions():
     # of its own, and neither is a circumstance.
     questions = [one for one in ORDINARY if one.side in ("level", "timing", "concentration")]
     assert len({describe_term(one.of) for one in questions}) >= 60
+
+
+def test_neither_an_idea_nor_a_column_is_named_twice():
+    def idea(name: str, *windows: int) -> Idea:
+        return Idea(name=name, says=name, unit="", family="", of=count(events.CLAIM), windows=windows)
+
+    with pytest.raises(ValueError, match="names twice: claims$"):
+        Catalogue((idea("claims", 90), idea("claims", 30)))
+    with pytest.raises(ValueError, match="names twice: claims_90d$"):
+        Catalogue((idea("claims", 90), idea("claims_90d")))
 
 
 def test_every_kind_of_conduct_is_seen_from_several_sides():
