@@ -32,9 +32,9 @@ def test_neither_an_idea_nor_a_column_is_named_twice():
     def idea(name: str, *windows: int) -> Idea:
         return Idea(name=name, says=name, unit="", family="", of=count(events.CLAIM), windows=windows)
 
-    with pytest.raises(ValueError, match="names twice: claims$"):
+    with pytest.raises(ValueError, match=r"names twice: claims$"):
         Catalogue((idea("claims", 90), idea("claims", 30)))
-    with pytest.raises(ValueError, match="names twice: claims_90d$"):
+    with pytest.raises(ValueError, match=r"names twice: claims_90d$"):
         Catalogue((idea("claims", 90), idea("claims_90d")))
 
 
