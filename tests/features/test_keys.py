@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import keys
-from features.keys import sharing_rows
+from features.keys import Hashes, made_hashes, sharing_rows, store_hashes, stored_hashes
 from features.sources import SOURCE_ROW
 
 ROWS = st.lists(
@@ -76,3 +77,49 @@ def test_a_moment_is_as_good_a_key_as_a_text() -> None:
     at = datetime(2024, 1, 1)
     frame = pl.LazyFrame({SOURCE_ROW: [1, 2, 3], "k": ["a", "a", "a"], "t": [at, None, at]})
     assert sharing_rows({"x": frame}, ["k", "t"])[SOURCE_ROW].to_list() == [1, 3]
+
+
+def test_rows_that_are_not_compared_are_not_sought_in_kept_parts() -> None:
+    asked: list[str] = []
+
+    def hashing(part: str, frame: pl.LazyFrame, columns: Sequence[str]) -> Hashes:
+        asked.append(part)
+        return made_hashes(frame, columns)
+
+    new, old = _frame([(None, 1)]), _frame([(None, 1)])
+    there = pl.col("k").is_not_null()
+    found = sharing_rows({"new": new}, ["k"], applies=there, kept={"old": old}, hashing=hashing)
+    assert found.is_empty()
+    assert asked == ["new"]
+
+
+@settings(max_examples=40, deadline=None, database=None, derandomize=True)
+@given(parts=st.lists(ROWS, min_size=2, max_size=3))
+def test_hashes_of_some_of_the_columns_find_the_same_rows(parts: list[list]) -> None:
+    frames = {str(number): _frame(rows) for number, rows in enumerate(parts)}
+    found = sharing_rows(frames, ["k", "n"], by=["k"])
+    assert set(found.select("source_part", SOURCE_ROW).iter_rows()) == _by_hand(
+        frames, ["k", "n"], pl.lit(True)
+    )
+
+
+# --- stored hashes ----------------------------------------------------------------------------------
+
+
+def test_stored_hashes_are_given_back_for_what_they_follow_from(tmp_path: Path) -> None:
+    hashes = made_hashes(_frame([("a", 1), (None, 2), ("a", 3)]), ["k"])
+    path = tmp_path / "table" / "2024-01.parquet"
+    assert stored_hashes(path, {"polars": "2.0"}) == "none were kept"
+    store_hashes(hashes, path, {"source": "abc", "polars": "2.0"})
+    assert [file.name for file in path.parent.iterdir()] == ["2024-01.parquet"]
+    back = stored_hashes(path, {"source": "abc", "polars": "2.0"})
+    assert isinstance(back, np.ndarray)
+    assert back.tolist() == hashes.tolist()
+
+
+def test_hashes_that_follow_from_something_else_are_not_given_back(tmp_path: Path) -> None:
+    path = tmp_path / "2024-01.parquet"
+    store_hashes(np.array([1, 2], np.uint64), path, {"source": "abc", "polars": "2.0"})
+    assert stored_hashes(path, {"source": "abc", "polars": "2.1"}) == "of polars 2.0, not 2.1"
+    path.write_bytes(path.read_bytes()[:-9])
+    assert stored_hashes(path, {"source": "abc", "polars": "2.0"}) == "their file is damaged"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -13,11 +14,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from features import judging
 from features.accepted import Accepted
 from features.account import Account, TablesRefused
 from features.contracts import suite_as_text, suite_for, write_suites
 from features.errors import DataRefused
 from features.ingest import ingest
+from features.keys import made_hashes
 from features.tables import Column, Table
 from tests.features.conftest import GATE_FORCE, START, Frames, changed, put_extracts
 
@@ -228,6 +231,74 @@ def test_rows_accepted_by_an_older_version_are_read_anew(gate: Callable, tmp_pat
     path.write_text(json.dumps({"force": stored["force"], "inputs": "of another kind"}), "utf-8")
     _, account = gate()
     assert account["duty_worked"].accepted == 200
+
+
+# --- stored hashes of keys --------------------------------------------------------------------------
+
+
+def _hashed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The rows of the parts whose hashes are made from here on."""
+    made: list[int] = []
+
+    def counted(frame: pl.LazyFrame, columns: Sequence[str]):  # type: ignore[no-untyped-def]  # as made_hashes
+        hashes = made_hashes(frame, columns)
+        made.append(hashes.size)
+        return hashes
+
+    monkeypatch.setattr(judging, "made_hashes", counted)
+    return made
+
+
+def test_parts_that_are_the_same_are_met_by_their_stored_hashes(
+    gate: Callable, gate_frames: Frames, extracts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = by_day(gate_frames["system_access"])
+    put_parts(extracts, "system_access", {day: days[day] for day in sorted(days)[:4]})
+    gate()
+    kept = tmp_path / "out" / "keys" / "system_access" / "2024-01-01.parquet"
+    assert kept.stat().st_size < 40 * 8 + 1_000
+    before = kept.stat()
+    made = _hashed(monkeypatch)
+    days["2024-01-05"] = changed(days["2024-01-05"], 1, event_id="E3-0")
+    put_parts(extracts, "system_access", days)
+    _, account = gate()
+    assert made == [40], "of the new part"
+    assert account["system_access"].broken == {"event_id_is_unique": 2}
+    assert (kept.stat().st_ino, kept.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_hashes_of_another_version_of_polars_are_made_anew_and_it_is_said(
+    gate: Callable, gate_frames: Frames, extracts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = by_day(gate_frames["system_access"])
+    put_parts(extracts, "system_access", {day: days[day] for day in sorted(days)[:4]})
+    gate()
+    made = _hashed(monkeypatch)
+    then = pl.__version__
+    monkeypatch.setattr(pl, "__version__", "0.1")
+    put_parts(extracts, "system_access", days)
+    _, account = gate()
+    assert made == [40] * 5
+    assert account["system_access"].anew == (
+        "2024-01-05: new",
+        "2024-01-01, 2024-01-02, 2024-01-03 and 1 more: hashes of its keys made anew, "
+        f"of polars {then}, not 0.1",
+    )
+
+
+def test_rows_accepted_before_hashes_were_kept_are_not_judged_anew(
+    gate: Callable, gate_frames: Frames, extracts: Path, tmp_path: Path
+) -> None:
+    days = by_day(gate_frames["system_access"])
+    put_parts(extracts, "system_access", {day: days[day] for day in sorted(days)[:4]})
+    first, _ = gate()
+    shutil.rmtree(tmp_path / "out" / "keys")
+    days["2024-01-05"] = changed(days["2024-01-05"], 1, event_id="E3-0")
+    put_parts(extracts, "system_access", days)
+    second, account = gate()
+    assert account["system_access"].anew[-1].endswith("hashes of its keys made anew, none were kept")
+    assert account["system_access"].broken == {"event_id_is_unique": 2}
+    assert second.parts["system_access"][1:4] == first.parts["system_access"][1:]
 
 
 # --- what crosses parts -----------------------------------------------------------------------------
