@@ -247,16 +247,24 @@ def _choose(
     withheld, carried = _cleared(
         not_open.filter(pl.col("cleared_at").is_not_null()), rescore, terms.threshold
     )
-    on_record = _columns_on_record(scored.reasons)
     candidates = not_open.filter(~_is_among(withheld)).sort("rank", "text_key")
-    leads, without_record, over_capacity = _fill(candidates, on_record, terms.capacity, evidence_of)
-    pool = people.filter(
-        ~_is_among(lead.person_key for lead in leads)
-        & ~pl.col("open_lead")
-        & ~pl.col("open_sample")
-        & (pl.col("cleared_at").is_null() | _is_among(carried))
-    )
-    sample = _draw(pool, terms, on_record, evidence_of)
+    shown = _Shown(_columns_on_record(scored.reasons), evidence_of)
+
+    def drawn_from(listed: Iterable[object]) -> list[tuple[object, float, int]]:
+        pool = people.filter(
+            ~_is_among(listed)
+            & ~pl.col("open_lead")
+            & ~pl.col("open_sample")
+            & (pl.col("cleared_at").is_null() | _is_among(carried))
+        )
+        return _by_lot(pool, terms.seed)
+
+    # Nearly everyone with a reason has a record to show, so who will be listed and drawn can be asked for at once.
+    likely = [key for key, _, _ in shown.claimed(candidates)[: terms.capacity]]
+    shown.ask([*likely, *(key for key, _, _ in drawn_from(likely)[: terms.sample_size])])
+    leads, without_record, over_capacity = _fill(candidates, shown, terms.capacity)
+    pool = drawn_from(lead.person_key for lead in leads)
+    sample = _as_listed(pool[: terms.sample_size], "sample", shown)
     return _Choice(
         leads=leads,
         sample=sample,
@@ -269,7 +277,7 @@ def _choose(
             "carried_by_new_records": len(carried),
             "without_record": without_record,
             "over_capacity": over_capacity,
-            "sample_from": pool.height,
+            "sample_from": len(pool),
             "sampled": len(sample),
         },
     )
@@ -309,63 +317,70 @@ def _columns_on_record(reasons: pl.DataFrame) -> Mapping[object, list[tuple[str,
     }
 
 
-def _fill(
-    candidates: pl.DataFrame,
-    on_record: Mapping[object, list[tuple[str, str]]],
-    capacity: int,
-    evidence_of: EvidenceOf,
-) -> tuple[list[_Listed], int, int]:
+class _Shown:
+    """The rows behind people's reasons, asked for many people at once and remembered."""
+
+    def __init__(self, on_record: Mapping[object, list[tuple[str, str]]], evidence_of: EvidenceOf) -> None:
+        self._on_record, self._evidence_of = on_record, evidence_of
+        self._rows: dict[object, dict[str, pl.DataFrame]] = {}
+
+    def claimed(self, people: pl.DataFrame) -> list[tuple[object, float, int]]:
+        """Person, score and rank of those with a reason for a lead that claims to rest on records."""
+        return [
+            one
+            for one in people.select("person_key", "score", "rank").iter_rows()
+            if any(direction == "for" for direction, _ in self._on_record.get(one[0], []))
+        ]
+
+    def ask(self, people: Iterable[object]) -> None:
+        new = [person for person in dict.fromkeys(people) if person not in self._rows]
+        wanted = [(person, column) for person in new for _, column in self._on_record.get(person, [])]
+        self._rows |= {person: {} for person in new}
+        for (person, column), rows in (self._evidence_of(wanted) if wanted else {}).items():
+            if rows.height:
+                self._rows[person][column] = rows
+
+    def rows(self, person: object) -> Mapping[str, pl.DataFrame]:
+        """The rows behind each column of a reason; a column without a row to show is left out."""
+        self.ask([person])
+        return self._rows[person]
+
+    def has_record(self, person: object) -> bool:
+        """Whether any reason for a lead has a row to show."""
+        rows = self.rows(person)
+        return any(direction == "for" and column in rows for direction, column in self._on_record[person])
+
+
+def _fill(candidates: pl.DataFrame, shown: _Shown, capacity: int) -> tuple[list[_Listed], int, int]:
     """Leads in rank order up to capacity; how many had no record to show; how many came too late."""
-    waiting = [
-        one
-        for one in candidates.select("person_key", "score", "rank").iter_rows()
-        if any(direction == "for" for direction, _ in on_record.get(one[0], []))
-    ]
-    leads: list[_Listed] = []
+    waiting = shown.claimed(candidates)
     without_record = len(candidates) - len(waiting)
+    leads: list[_Listed] = []
     while waiting and len(leads) < capacity:
-        turn = waiting[: capacity - len(leads)]
-        del waiting[: len(turn)]
-        shown = _evidence([key for key, _, _ in turn], on_record, evidence_of)
-        for key, score, rank in turn:
-            if any(direction == "for" and column in shown[key] for direction, column in on_record[key]):
-                leads.append(
-                    _Listed(person_key=key, score=score, rank=rank, kind="lead", evidence=shown[key])
-                )
-            else:
-                without_record += 1
+        turn, waiting = waiting[: capacity - len(leads)], waiting[capacity - len(leads) :]
+        shown.ask(key for key, _, _ in turn)
+        on_record = [one for one in turn if shown.has_record(one[0])]
+        without_record += len(turn) - len(on_record)
+        leads += _as_listed(on_record, "lead", shown)
     return leads, without_record, len(waiting)
 
 
-def _evidence(
-    people: Sequence[object], on_record: Mapping[object, list[tuple[str, str]]], evidence_of: EvidenceOf
-) -> dict[object, dict[str, pl.DataFrame]]:
-    """By person, the rows behind each column of a reason; a column without a row to show is left out."""
-    wanted = [(person, column) for person in people for _, column in on_record.get(person, [])]
-    rows: dict[object, dict[str, pl.DataFrame]] = {person: {} for person in people}
-    for (person, column), frame in evidence_of(wanted).items() if wanted else ():
-        if frame.height:
-            rows[person][column] = frame
-    return rows
-
-
-def _draw(
-    pool: pl.DataFrame,
-    terms: Terms,
-    on_record: Mapping[object, list[tuple[str, str]]],
-    evidence_of: EvidenceOf,
-) -> list[_Listed]:
-    """A random sample of the pool; who is drawn depends on the seed and the date, not on the order of rows."""
-    by_lot = sorted(
-        pool.select("person_key", "text_key", "as_of", "score", "rank").iter_rows(),
-        key=lambda row: hashlib.sha256(f"{terms.seed}/{row[2]}/{row[1]}".encode()).digest(),
-    )
-    drawn = by_lot[: terms.sample_size]
-    shown = _evidence([key for key, *_ in drawn], on_record, evidence_of)
+def _as_listed(people: Iterable[tuple[object, float, int]], kind: str, shown: _Shown) -> list[_Listed]:
+    people = list(people)
+    shown.ask(key for key, _, _ in people)
     return [
-        _Listed(person_key=key, score=score, rank=rank, kind="sample", evidence=shown[key])
-        for key, _, _, score, rank in drawn
+        _Listed(person_key=key, score=score, rank=rank, kind=kind, evidence=shown.rows(key))
+        for key, score, rank in people
     ]
+
+
+def _by_lot(pool: pl.DataFrame, seed: int) -> list[tuple[object, float, int]]:
+    """Person, score and rank in random order, which depends on the seed and the date, not on that of the rows."""
+    drawn = sorted(
+        pool.select("person_key", "score", "rank", "text_key", "as_of").iter_rows(),
+        key=lambda row: hashlib.sha256(f"{seed}/{row[4]}/{row[3]}".encode()).digest(),
+    )
+    return [(key, score, rank) for key, score, rank, _, _ in drawn]
 
 
 def lead_id(batch_id: str, person_key: object) -> str:

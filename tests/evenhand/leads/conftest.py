@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from evenhand.governance.gate import Permit
-from evenhand.leads.opening import Opened, Terms, open_leads
+from evenhand.leads.opening import EvidenceOf, Opened, Terms, open_leads
 from evenhand.leads.register import Register, open_register
 
 AS_OF = date(2024, 1, 1)
@@ -109,9 +109,7 @@ def no_rows(person: object, column: str) -> pl.DataFrame:
     return rows_behind(person, column).clear()
 
 
-def of_each(
-    rows: Callable[[object, str], pl.DataFrame],
-) -> Callable[[Sequence[tuple[object, str]]], dict[tuple[object, str], pl.DataFrame]]:
+def of_each(rows: Callable[[object, str], pl.DataFrame]) -> EvidenceOf:
     """What is told of one person and column, told of many."""
     return lambda wanted: {(person, column): rows(person, column) for person, column in wanted}
 
@@ -126,6 +124,7 @@ class Opening:
 
     register: Register
     asked: list[pl.DataFrame] = field(default_factory=list)
+    times_records_were_asked_for: int = 0
 
     def __call__(
         self,
@@ -146,10 +145,17 @@ class Opening:
             replace(TERMS, **terms),  # type: ignore[arg-type]  # names of Terms, as the test gives them
             permit=Permit(on=at.date(), purpose="a test", demo=demo, simulated=True),
             rescore=nobody_rescored if rescored is None else self._rescoring(rescored),
-            evidence_of=of_each(evidence_of),
+            evidence_of=self._counting(of_each(evidence_of)),
             innocent_of=innocent_of,
             scored_at=at,
         )
+
+    def _counting(self, evidence_of: EvidenceOf) -> EvidenceOf:
+        def counted(wanted: Sequence[tuple[object, str]]) -> Mapping[tuple[object, str], pl.DataFrame]:
+            self.times_records_were_asked_for += 1
+            return evidence_of(wanted)
+
+        return counted
 
     def _rescoring(self, scores: Rescored) -> Callable[[pl.DataFrame], pl.DataFrame]:
         def rescore(people: pl.DataFrame) -> pl.DataFrame:

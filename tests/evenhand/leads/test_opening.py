@@ -365,6 +365,12 @@ def test_two_that_open_the_same_batch_at_once_write_it_once(register: Register, 
     assert len(names(register)) == 3
 
 
+def test_records_are_asked_for_once_a_batch(opening: Opening) -> None:
+    opened = opening(FIVE, sample_size=1)
+    assert (opened.opened, opened.sampled) == (3, 1)
+    assert opening.times_records_were_asked_for == 1
+
+
 def test_leave_to_score_is_for_its_own_day(opening: Opening) -> None:
     from evenhand.governance.gate import Permit
     from evenhand.leads.opening import open_leads
