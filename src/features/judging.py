@@ -28,7 +28,7 @@ from features.sources import SOURCE_ROW, Extract, SourcePart, reading
 from features.tables import Table
 from features.versions import superseded_rows
 
-LAYOUT = 3  # raised when what is written changes, so that older accepted rows are not taken for current
+LAYOUT = 4  # raised when what is written changes, so that older accepted rows are not taken for current
 ACCEPTED, QUARANTINE, KEYS, RECORDS = "accepted", "quarantine", "keys", "records"
 # Large enough for statistics to be few and to pack well, small enough for a reader to hold several.
 ROWS_A_GROUP = 500_000
