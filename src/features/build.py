@@ -24,7 +24,7 @@ from features.engine import Block, Engine, Progress, Reader, this_machine
 from features.events import Records
 from features.labels import cohort
 from features.peers import Ask, Values, asks_of, compared
-from features.specs import Catalogue, Colleagues, Idea, Latest, Peers
+from features.specs import Aggregate, Catalogue, Colleagues, Idea, Latest, Peers, Term
 from features.store import FeatureStore
 from features.windows import checked_as_ofs
 
@@ -336,7 +336,11 @@ class _Filled:
         words: dict[tuple[int, int], list[pl.Series]] = {
             ask.place: [] for ask in asks if isinstance(ask.term, Latest) and ask.term.how == "category"
         }
-        numbers = {ask.place: np.empty(len(rows)) for ask in asks if ask.place not in words}
+        numbers = {
+            ask.place: np.empty(len(rows), np.uint32 if _is_count(ask.term) else np.float64)
+            for ask in asks
+            if ask.place not in words
+        }
         return cls(asks, at, as_of, numbers, words, [])
 
     def fill(self, engine: Engine, first: int) -> None:
@@ -364,6 +368,11 @@ class _Filled:
         back = pl.Series(np.argsort(np.concatenate(self.order)), dtype=pl.UInt32)
         words = {place: pl.concat(parts).gather(back) for place, parts in self.words.items()}
         return Values(self.as_of, self.numbers, words)
+
+
+def _is_count(term: Term) -> bool:
+    """Whether every value is a whole number, 0 or more: half the room for most of what a catalogue asks."""
+    return isinstance(term, Aggregate) and term.how in ("count", "distinct", "most_common")
 
 
 def _columns(ideas: Sequence[Idea], own: Values, at: np.ndarray, everyone: Values) -> dict[str, pl.Series]:

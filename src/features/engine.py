@@ -41,7 +41,7 @@ PEOPLE_IN_BLOCK = 1024
 
 # Everything scanned of the people who are read at once. More people than fit are read in turns, each turn a
 # scan of every table.
-GRIDS_IN_MEMORY = 1_200_000_000
+GRIDS_IN_MEMORY = 1_000_000_000
 
 # Called with a line on what is being read.
 Progress = Callable[[str], None]

@@ -34,7 +34,7 @@ class Ask:
 
 @dataclass(frozen=True, eq=False)
 class Values:
-    """Terms of some rows (people at dates): numbers with NaN, categories as words with null.
+    """Terms of some rows (people at dates): numbers with NaN (counts may be whole), categories as words with null.
 
     Attributes:
         as_of: a number for the date of each row.
@@ -51,10 +51,10 @@ class Values:
         return slice(int(low), int(high))
 
     def part(self, rows: slice) -> Values:
-        """The values of some rows that follow each other."""
+        """The values of some rows that follow each other, to reckon with: as doubles, however they are held."""
         return Values(
             self.as_of[rows],
-            {place: values[rows] for place, values in self.numbers.items()},
+            {place: values[rows].astype(np.float64, copy=False) for place, values in self.numbers.items()},
             {place: words[rows] for place, words in self.words.items()},
         )
 
