@@ -200,6 +200,10 @@ def train(
         Parameter(help="Let sickness and absence levels in, where governance.toml permits it.", negative=""),
     ] = False,
     seed: Annotated[int | None, Parameter(help="Seed of the run.")] = None,
+    repeat: Annotated[
+        str | None,
+        Parameter(help="Do a tracked run again, as it was asked for then, and compare to the last bit."),
+    ] = None,
     common: Common = Common(),
 ) -> None:
     """Train against the baselines over temporal folds; every run is tracked in MLflow.
@@ -210,7 +214,11 @@ def train(
 
     workspace = _open(common, seed=seed)
     dates = _days_after(test_dates) if test_dates else None
-    if research:
+    if repeat:
+        if name or test_dates or research or with_health or seed is not None:
+            raise WrongUsage("--repeat does a run again as it was; leave out what would make it another.")
+        steps.repeat(workspace, run=repeat, as_json=common.json)
+    elif research:
         steps.research(workspace, study=research, test_as_ofs=dates, as_json=common.json)
     else:
         steps.train(workspace, name=name, test_as_ofs=dates, with_health=with_health, as_json=common.json)

@@ -7,7 +7,6 @@ studies are used nowhere else: nothing was chosen by looking at them.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import inspect
 import json
@@ -27,6 +26,7 @@ from evenhand.config import Config, load_config
 from evenhand.confounding import bearers_of, raised, scores
 from evenhand.force.kinds import CONFOUNDERS, KINDS
 from evenhand.force.simulate import simulate
+from evenhand.provenance import SOURCE, code_fingerprint
 from evenhand.terminal import heading, say
 from evenhand.workspace import Workspace
 from features.build import build
@@ -37,7 +37,6 @@ from models.metrics import Basis, percentile_interval
 from models.ranker import Params
 from models.splits import months_after
 
-SOURCE = Path(__file__).parents[1]
 KEPT = Path("build/prove")
 DRAWS = 4000
 
@@ -473,21 +472,6 @@ class _simulated(_workspace):  # noqa: N801
 
 
 # --- keeping and writing --------------------------------------------------------------------------------
-
-
-def code_fingerprint() -> str:
-    """A hash of the code that a figure is measured on: all but this module, without comments and docstrings."""
-    digest = hashlib.sha256()
-    for path in sorted(set(SOURCE.rglob("*.py")) - {Path(__file__)}):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if (
-                isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-                and ast.get_docstring(node) is not None
-            ):
-                node.body = node.body[1:] or [ast.Pass()]
-        digest.update(f"{path.relative_to(SOURCE).as_posix()}\n{ast.dump(tree)}\n".encode())
-    return digest.hexdigest()[:12]
 
 
 def _kept(study: Study, part: int | str, code: str) -> Path:

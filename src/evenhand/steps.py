@@ -143,6 +143,27 @@ def train(
     )
 
 
+def repeat(workspace: Workspace, *, run: str, as_json: bool) -> None:
+    repeated = workspace.repeat(run)
+    if as_json:
+        show_json(
+            {
+                "run": repeated.run_id,
+                "same_model": repeated.same_model,
+                "same_scores": repeated.same_scores,
+                "other_tools": list(repeated.other_tools),
+            }
+        )
+    else:
+        say(f"Run {repeated.run_id} repeated: {repeated.says}.")
+        for line in repeated.other_tools:
+            say(f"- {line}")
+    if not (repeated.same_model and repeated.same_scores) and not repeated.other_tools:
+        raise ArithmeticError(
+            f"run {repeated.run_id}: the same rows, ideas, code and libraries gave something else"
+        )
+
+
 def _by_last_known_day(frame: pl.DataFrame) -> pl.DataFrame:
     """Test dates as users give them: the last known day, the day before the as-of date."""
     return frame.with_columns(

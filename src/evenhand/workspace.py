@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from evenhand.governance.records import Records
     from evenhand.leads.opening import Opened
     from evenhand.leads.register import Register
+    from evenhand.provenance import Recipe
     from features.accepted import Accepted
     from features.account import Account
     from features.build import FeatureTable
@@ -57,6 +59,37 @@ class TrainedRun:
 
     def _repr_html_(self) -> str:
         return f"{self.registered._repr_html_()}{self.experiment._repr_html_()}"
+
+
+@dataclass(frozen=True, eq=False)
+class Repeated:
+    """A run done again on the rows it was made from.
+
+    Attributes:
+        same_model, same_scores: whether the model, and every method's scores on the test dates, came out the
+            same to the last bit.
+        other_tools: what else is not as it was then (code, Python, libraries).
+    """
+
+    run_id: str
+    experiment: Experiment
+    same_model: bool
+    same_scores: bool
+    other_tools: tuple[str, ...]
+
+    @property
+    def says(self) -> str:
+        """The outcome in a few words."""
+        if self.same_model and self.same_scores:
+            return "the same to the last bit: model and scores"
+        differing = [
+            name for name, same in (("model", self.same_model), ("scores", self.same_scores)) if not same
+        ]
+        return f"not the same: {' and '.join(differing)}"
+
+    def _repr_html_(self) -> str:
+        others = "".join(f"<li>{escape(line)}</li>" for line in self.other_tools)
+        return f"<p>Run {escape(self.run_id)} repeated: {escape(self.says)}.</p><ul>{others}</ul>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,31 +256,29 @@ class Workspace:
             GateRefused: health is asked for without its records.
         """
         from evenhand.governance.gate import health_permitted
+        from evenhand.provenance import PROVENANCE, Recipe, provenance
         from evenhand.run_facts import facts_of_run
         from models import registry, tracking
-        from models.experiment import run_experiment
 
-        catalogue = self._with_health() if with_health else self.force.catalogue.ordinary()
         dates, tests = self._tests(test_as_ofs, until)
-        planted = self.planted([*tests, *dates.candidates])
-        reviews = self.reviews(before=until)
-        experiment = run_experiment(
-            self.force,
-            self.accepted,
+        recipe = Recipe(
             test_as_ofs=tests,
             train_candidates=dates.candidates,
-            params=self._params(),
-            capacity=self.config.review.capacity,
-            seed=self.config.seed,
-            catalogue=catalogue,
-            planted=None if planted is None else planted.drop("lookalike"),
-            reviews=reviews,
             until=dates.end,
             judged_by=until,
+            with_health=with_health,
+            seed=self.config.seed,
+            capacity=self.config.review.capacity,
             min_lift=self.config.review.min_lift,
             draws=self.config.study.draws,
-            store=self.store,
-            progress=self.progress,
+            params=self._params().to_dict(),
+        )
+        catalogue = self._catalogue(recipe)
+        planted = self.planted([*tests, *dates.candidates])
+        experiment = self._carry_out(
+            recipe,
+            planted=None if planted is None else planted.drop("lookalike"),
+            reviews=self.reviews(before=until),
         )
         health = self.research("sickness", test_as_ofs=tests, until=until) if with_health else None
         self._say("keeping the run")
@@ -258,6 +289,7 @@ class Workspace:
                 catalogue=catalogue, planted=planted, health=health,
             )  # fmt: skip
             tracking.log_json(run, CARD_FACTS, facts)
+            tracking.log_json(run, PROVENANCE, provenance(recipe, catalogue, self.accepted, experiment))
             registered = registry.register(
                 self.config.runs,
                 self.force,
@@ -267,6 +299,61 @@ class Workspace:
                 catalogue=catalogue,
             )
         return TrainedRun(experiment, run.run_id, registered)
+
+    def repeat(self, run: str) -> Repeated:
+        """Do a run again as it was asked for, and hold what comes out to what came out then.
+
+        Args:
+            run: id or name. Nothing is tracked or registered.
+
+        Raises:
+            WrongUsage: there is no such run, or it kept too little to be repeated.
+            DataRefused: the rows or ideas it was made from are not those of today; the message says which.
+        """
+        from evenhand.provenance import PROVENANCE, Recipe, made, other_tools, refuse_changed
+        from models import tracking
+
+        run_id = tracking.run_id_of(self.config.runs, run, force=self.force.name)
+        stored = tracking.read_json(self.config.runs, run_id, PROVENANCE)
+        recipe = Recipe.from_dict(stored["recipe"])
+        refuse_changed(run, stored, self._catalogue(recipe), self.accepted)
+        experiment = self._carry_out(recipe)
+        now = made(experiment)
+        return Repeated(
+            run_id=run_id,
+            experiment=experiment,
+            same_model=now["model"] == stored["made"]["model"],
+            same_scores=now["scores"] == stored["made"]["scores"],
+            other_tools=tuple(other_tools(stored)),
+        )
+
+    def _catalogue(self, recipe: Recipe) -> Catalogue:
+        return self._with_health() if recipe.with_health else self.force.catalogue.ordinary()
+
+    def _carry_out(
+        self, recipe: Recipe, *, planted: pl.DataFrame | None = None, reviews: pl.DataFrame | None = None
+    ) -> Experiment:
+        from models.experiment import run_experiment
+        from models.ranker import Params
+
+        return run_experiment(
+            self.force,
+            self.accepted,
+            test_as_ofs=recipe.test_as_ofs,
+            train_candidates=recipe.train_candidates,
+            params=Params(**recipe.params),
+            capacity=recipe.capacity,
+            seed=recipe.seed,
+            catalogue=self._catalogue(recipe),
+            planted=planted,
+            reviews=reviews,
+            until=recipe.until,
+            judged_by=recipe.judged_by,
+            min_lift=recipe.min_lift,
+            draws=recipe.draws,
+            store=self.store,
+            progress=self.progress,
+        )
 
     def research(
         self, study: str, *, test_as_ofs: Sequence[date] | None = None, until: date | None = None

@@ -42,7 +42,7 @@ class FeatureStore:
         if not path.is_file():
             return "not computed before"
         then = json.loads(pl.read_parquet_metadata(path)[NOTE])
-        changed = _changes(then, rests_on(catalogue, self.accepted, as_of))
+        changed = changes(then, rests_on(catalogue, self.accepted, as_of))
         return f"computed again, because {'; '.join(changed)}" if changed else None
 
     def get(self, catalogue: Catalogue, as_of: date) -> pl.DataFrame:
@@ -100,9 +100,13 @@ class Checkpoints:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def rests_on(catalogue: Catalogue, accepted: Accepted, as_of: date) -> dict[str, Any]:
-    """What the values of a date follow from: how each idea is computed, and the rows known before the date."""
-    midnight = datetime.combine(as_of, time())
+def rests_on(catalogue: Catalogue, accepted: Accepted, as_of: date | None) -> dict[str, Any]:
+    """What values follow from: how each idea is computed, and the parts with rows known before a date.
+
+    Args:
+        as_of: the date of the values; None for all rows, however late they were known.
+    """
+    midnight = datetime.max if as_of is None else datetime.combine(as_of, time())
     return {
         "ideas": {
             idea.name: hashlib.sha256(f"{describe_term(idea.of)} through {idea.windows}".encode()).hexdigest()
@@ -120,8 +124,8 @@ def rests_on(catalogue: Catalogue, accepted: Accepted, as_of: date) -> dict[str,
     }
 
 
-def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs, in words; a part with no row known before the date and none now is no difference."""
+def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two answers of `rests_on`, in words; a part with no row known before the date and none now is no difference."""
     changed = [f"the idea {name} is computed otherwise" for name in _differing(then["ideas"], now["ideas"])]
     for table in sorted(then["parts"].keys() | now["parts"].keys()):
         before, after = then["parts"].get(table, {}), now["parts"].get(table, {})

@@ -222,18 +222,29 @@ def metrics_of(experiment: Experiment, method: str) -> dict[str, float]:
     return metrics
 
 
-def read_backtest(runs: Path, run: str) -> Backtest:
-    """The backtest of a run, found by its id or its name (the latest of that name).
+def run_id_of(runs: Path, run: str, *, force: str | None = None) -> str:
+    """The id of a completed run, found by its id or its name (the latest of that name).
+
+    Args:
+        force: whose runs alone are looked through.
 
     Raises:
         WrongUsage: there is no such completed run.
     """
-    client = open_store(runs)
-    known = list_runs(runs)
+    known = list_runs(runs, force)
     found = known.filter((pl.col("run_id") == run) | (pl.col("name") == run))
     if not len(found):
         raise WrongUsage(f"run {run!r} does not exist in {runs}. {did_you_mean(run, known['name'].unique())}")
-    folder = artifacts_folder(client, runs, found["run_id"][0])
+    return found["run_id"][0]
+
+
+def read_backtest(runs: Path, run: str) -> Backtest:
+    """The backtest of a run, found as `run_id_of` finds it.
+
+    Raises:
+        WrongUsage: there is no such completed run.
+    """
+    folder = artifacts_folder(open_store(runs), runs, run_id_of(runs, run))
     about = json.loads((folder / BACKTEST_FILE).read_text(encoding="utf-8"))
     return Backtest(
         scores=pl.read_parquet(folder / SCORES_FILE),

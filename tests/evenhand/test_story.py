@@ -165,3 +165,36 @@ def test_every_command_has_an_example_in_its_help(capsys):
     for command in commands:
         main([*command, "--help"])
         assert "Example: evenhand" in capsys.readouterr().out, command
+
+
+def provenance_of(home: Path) -> tuple[Path, dict]:
+    run = json.loads((home / "trained.json").read_text())["run"]
+    path = next((home / "mlruns/artifacts/simulated" / run).rglob("provenance.json"))
+    return path, json.loads(path.read_text())
+
+
+def test_a_run_is_repeated_to_the_last_bit(run, champion, records):
+    versions = run(champion, "models", "--json").out
+    repeated = run(champion, "train", "--repeat", "first", "--data", str(records))
+    assert repeated.code == 0, repeated.err
+    assert "the same to the last bit: model and scores" in repeated.out
+    assert run(champion, "models", "--json").out == versions, "what is repeated is not registered again"
+
+
+def test_a_run_whose_records_are_gone_is_not_repeated_but_told_which(run, champion, records):
+    path, stored = provenance_of(champion)
+    other = json.loads(path.read_text())
+    other["rests_on"]["parts"]["overtime_claim"] |= {"2019-01": "since expired"}
+    other["rests_on"]["parts"]["complaint"]["complaint"] = "another"
+    path.write_text(json.dumps(other))
+    refused = run(champion, "train", "--repeat", "first", "--data", str(records))
+    path.write_text(json.dumps(stored))
+    assert refused.code == 3
+    assert "overtime_claim: part 2019-01 is gone" in refused.err
+    assert "complaint: part complaint has changed" in refused.err
+
+
+def test_a_run_is_repeated_as_it_was_or_not_at_all(run, champion, records):
+    refused = run(champion, "train", "--repeat", "first", "--seed", "5", "--data", str(records))
+    assert refused.code == 2
+    assert "leave out what would make it another" in refused.err
