@@ -1,8 +1,9 @@
 """Studies too large for every test run, each with its seeds, its figure and whether it holds.
 
 Every part of a study is kept under `build/prove` with a fingerprint of the code that made it, so that a run
-that was stopped goes on where it was and no figure outlives the code it was measured on. Seeds of these
-studies are used nowhere else: nothing was chosen by looking at them.
+that was stopped goes on where it was. What a study found is kept beside the page, with the commit it was found
+on, so that running one study again leaves the others' figures standing and tells how old they are. Seeds of
+these studies are used nowhere else: nothing was chosen by looking at them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -91,9 +92,11 @@ def prove(*, only: Sequence[str] | None, out: Path, chicago: Path) -> None:
     for name, study in studies.items():
         if only is None or name in only:
             heading(f"{name}: {study.about}")
-            for finding in study.conclude([_part(study, part, code) for part in study.parts]):
+            findings = study.conclude([_part(study, part, code) for part in study.parts])
+            for finding in findings:
                 say(f"{'holds ' if finding.holds else 'FAILS '} {finding.claim}: {finding.measured}")
-    _write_page(out, studies, code)
+            record(out, study, findings, commit=_commit(), code=code)
+    write_page(out, code)
     say(f"\nWritten to {out}")
 
 
@@ -493,25 +496,57 @@ def _part(study: Study, part: int | str, code: str) -> Part:
     return json.loads(path.read_text())
 
 
-def _write_page(out: Path, studies: Mapping[str, Study], code: str) -> None:
+def record(page: Path, study: Study, findings: Sequence[Finding], *, commit: str, code: str) -> None:
+    """Keep what a study found, in place of what it found before, in the JSON file beside the page."""
+    found = _recorded(page) | {
+        study.name: {
+            "about": f"{study.about[0].upper()}{study.about[1:]}.",
+            "parts": _span(study.parts),
+            "commit": commit,
+            "source": code,
+            "findings": [asdict(finding) for finding in findings],
+        }
+    }
+    page.parent.mkdir(parents=True, exist_ok=True)
+    partial = page.with_suffix(".partial")
+    partial.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(page.with_suffix(".json"))
+
+
+def _recorded(page: Path) -> dict[str, Any]:
+    path = page.with_suffix(".json")
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def write_page(page: Path, code: str) -> None:
+    """Render every study's findings, each with the commit it was found on.
+
+    Args:
+        code: fingerprint of the source as it stands.
+    """
     lines = [
         "# Evidence",
         "",
         "Written by `make prove`. Seeds were used for nothing else; a claim that does not hold stays on the page.",
-        f"Commit {_commit()}, source fingerprint {code}.",
     ]
-    for study in studies.values():
-        parts = [_kept(study, part, code) for part in study.parts]
-        lines += ["", f"## {study.name}", "", f"{study.about[0].upper()}{study.about[1:]}.", ""]
-        lines += [f"Command: `evenhand prove --only {study.name}`. Seeds or parts: {_span(study.parts)}.", ""]
-        if not all(path.is_file() for path in parts):
-            lines.append("Not run on this source.")
-            continue
-        lines += ["| holds | claim | measured |", "|---|---|---|"]
-        for finding in study.conclude([json.loads(path.read_text()) for path in parts]):
-            lines.append(f"| {'yes' if finding.holds else '**no**'} | {finding.claim} | {finding.measured} |")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text("\n".join(lines) + "\n")
+    for name, study in _recorded(page).items():
+        since = "" if study["source"] == code else "; the source has changed since"
+        lines += [
+            "",
+            f"## {name}",
+            "",
+            study["about"],
+            "",
+            f"Command: `evenhand prove --only {name}`. Seeds or parts: {study['parts']}. "
+            f"Commit {study['commit']}, source {study['source']}{since}.",
+            "",
+            "| holds | claim | measured |",
+            "|---|---|---|",
+        ]
+        for finding in study["findings"]:
+            holds = "yes" if finding["holds"] else "**no**"
+            lines.append(f"| {holds} | {finding['claim']} | {finding['measured']} |")
+    page.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _span(parts: Iterable[int | str]) -> str:

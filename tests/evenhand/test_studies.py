@@ -8,7 +8,7 @@ import pytest
 
 from evenhand.config import load_config
 from evenhand.force.simulate import simulate
-from evenhand.prove import Finding, Study, compare_scores, prove
+from evenhand.prove import Finding, Study, compare_scores, prove, record, write_page
 from evenhand.workspace import Workspace
 from features.errors import WrongUsage
 from models.experiment import run_experiment
@@ -79,3 +79,16 @@ def test_a_study_is_not_run_twice_on_the_same_code_and_what_fails_stays_on_the_p
     page = (tmp_path / "evidence.md").read_text()
     assert "| **no** | three parts | 2 parts |" in page
     assert "Command: `evenhand prove --only made`" in page
+
+
+def test_a_study_run_again_leaves_the_others_on_the_page_and_tells_which_are_of_other_code(tmp_path):
+    page = tmp_path / "evidence.md"
+    for name, code in (("first", "abc"), ("second", "abc"), ("second", "def")):
+        study = Study(name=name, about="one", parts=[1], run_part=lambda _: {}, conclude=lambda _: [])
+        findings = [Finding(claim=f"{name} on {code}", measured="1", holds=True)]
+        record(page, study, findings, commit=f"commit-{code}", code=code)
+        write_page(page, code)
+    first, second = page.read_text().split("## second")
+    assert "Commit commit-abc, source abc; the source has changed since." in first
+    assert "Commit commit-def, source def.\n" in second
+    assert "second on abc" not in second
