@@ -33,7 +33,7 @@ def add_rows(  # type: ignore[no-untyped-def]  # compiled for what it is called 
     """Add rows to `grid`; the positions of those that have no place there go to `others`.
 
     Args:
-        person: index of each row's person, an integer [rows].
+        person: index of each row's person, an integer [rows]; rows below 0 are nobody's and passed by.
         happened, known, ends: instants in microseconds since 1970, int64 [rows]; `ends` is when the next
             version was known (empty where rows are never corrected).
         values: float64 [rows, partials]: sums first, then minima, then maxima; NaN where there is none.
@@ -62,7 +62,7 @@ def add_rows(  # type: ignore[no-untyped-def]  # compiled for what it is called 
         stop = n_dates
         if len(ends):
             stop = first_of_day[min(max(ends[row] // MICROSECONDS_A_DAY - lowest_day, 0), last)]
-        counts = interval >= 0 and stop > first
+        counts = interval >= 0 and stop > first and person[row] >= 0
         in_time = counts and first == on_time[interval] and stop == n_dates
         places[row] = (interval * n_people + np.int64(person[row])) * n_partials if in_time else NOWHERE
         if counts and not in_time:

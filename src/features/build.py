@@ -278,9 +278,10 @@ class _Asked:
     ) -> Values:
         """Every term for every row; so many people at a time that what is scanned of them fits into memory."""
         everyone = _everyone(rows, rows_known_from)
-        at_once = self.reader.people_at_once(asks, self.dates)
+        turns = -(-len(everyone) // self.reader.people_at_once(asks, self.dates))
+        at_once = -(-len(everyone) // max(turns, 1))
         filled = _Filled.of(rows, everyone, self.dates, asks)
-        for low in range(0, max(len(everyone), 1), at_once):
+        for low in range(0, max(len(everyone), 1), max(at_once, 1)):
             some = everyone[low : low + at_once]
             filled.fill(self.reader.prepare(accepted, asks, some, self.dates, self.progress), low)
         return filled.values()

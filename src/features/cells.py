@@ -27,7 +27,8 @@ Combine = Literal["sum", "min", "max"]
 _ORDER: tuple[Combine, ...] = ("sum", "min", "max")
 _NOTHING: Mapping[Combine, float] = {"sum": 0.0, "min": np.inf, "max": -np.inf}
 
-# A batch of rows is a matrix of its partials, 8 bytes each; 100,000 rows of 30 partials make 24 MB.
+# A batch of rows is a matrix of its partials, 8 bytes each; 100,000 rows of 30 partials make 24 MB. So many rows
+# come from Polars as they are; of more it would make a copy.
 ROWS_IN_BATCH = 100_000
 # Rows without a place in the grid are merged into cells whenever so many have come together.
 ROWS_BEFORE_MERGING = 2_000_000
@@ -262,6 +263,8 @@ def collect(
 ) -> Collected:
     """The partials of event rows (from `rows_of`) that carry an integer `person`, in one streaming pass.
 
+    Rows of `NOBODY` are passed by.
+
     Args:
         correctable: whether a row may have been superseded; where none can, nobody looks.
     """
@@ -272,7 +275,8 @@ def collect(
         rows.filter(within(timeline))
         .select(
             "person",
-            pl.col(instants).to_physical().fill_null(NEVER),
+            pl.col(OCCURRED, KNOWN).to_physical(),
+            pl.col(instants[2:]).to_physical().fill_null(NEVER),
             **{name: partials[name].of_row.cast(pl.Float64) for name in names},
         )
         .collect_batches(chunk_size=ROWS_IN_BATCH, maintain_order=False)
@@ -309,19 +313,23 @@ class _Late:
         happened, known, *ends = (day.cast(pl.Int32) for day in days)
         self._key = cell_key(timeline, happened, pl.max_horizontal(happened, known), *ends)
         self._timeline = timeline
-        self._frames: list[pl.DataFrame] = []
+        self._rows: list[pl.DataFrame] = []
         self._waiting = 0
+        self._cells = pl.DataFrame(schema={"cell": pl.Int64, **dict.fromkeys(partials, pl.Float64)})
 
     def add(self, rows: pl.DataFrame) -> None:
-        # The grid passes NaN by; a sum of cells would become it.
-        self._frames.append(rows.select(self._key, pl.col(list(self.partials)).fill_nan(None)))
+        self._rows.append(rows)
         self._waiting += len(rows)
         if self._waiting >= ROWS_BEFORE_MERGING:
-            self._frames, self._waiting = [self._merged()], 0
+            self._cells, self._rows, self._waiting = self._merged(), [], 0
 
     def _merged(self) -> pl.DataFrame:
-        nothing = pl.DataFrame(schema={"cell": pl.Int64, **dict.fromkeys(self.partials, pl.Float64)})
-        return pl.concat([nothing, *self._frames]).group_by("cell").agg(merged(self.partials))
+        cells = [self._cells]
+        if self._rows:
+            # The grid passes NaN by; a sum of cells would become it.
+            partials = pl.col(list(self.partials)).fill_nan(None)
+            cells.append(pl.concat(self._rows).select(self._key, partials))
+        return pl.concat(cells).group_by("cell").agg(merged(self.partials))
 
     def cells(self) -> Cells:
         return cells_of(self._merged().sort("cell"), self._timeline, self.partials)

@@ -34,6 +34,9 @@ from features.windows import Timeline, day_number, day_of
 # and with it the same in any order, as long as they stay below LARGEST_TOTAL.
 GRID = 2.0**-20
 LARGEST_TOTAL = 2.0**33
+# Added and taken away again, it rounds a double to the nearest multiple of GRID (even where two are as near), in two
+# additions: doubles around it lie GRID apart. Beyond 2**31 it rounds to even multiples.
+ROUNDING = 1.5 * 2.0**52 * GRID
 
 # A block's dense arrays are people x dates x 8 bytes each, some hundreds of them at once, and its grids beside
 # them: of 1,024 people and 24 dates some 200 MB, twice over where two threads work.
@@ -372,11 +375,12 @@ def _each_once(things: Iterable[T]) -> list[T]:
 def _rows_of_people(
     records: Records, events: Events, people: pl.DataFrame, numbering: Numbering
 ) -> pl.LazyFrame:
+    """Event rows with the number of their person; where all rows count, those of others as `NOBODY`'s."""
     rows = rows_of(records, events)
     if "known_from" in people.columns:
         later = rows.join(people.lazy(), on="person_key", how="inner")
         return later.filter(pl.col(KNOWN) >= pl.col("known_from"))
-    return rows.with_columns(person=numbering.number("person_key")).filter(pl.col("person") != NOBODY)
+    return rows.with_columns(person=numbering.number("person_key"))
 
 
 def can_be_superseded(events: Events) -> bool:
@@ -387,7 +391,7 @@ def can_be_superseded(events: Events) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class _Scan:
-    """One kind of events, read for some people and dates; what an unfinished run has read is not read again."""
+    """One kind of events, read for some people and dates (`rows` from `_rows_of_people`); what an unfinished run has read is not read again."""
 
     rows: pl.LazyFrame
     events: Events
@@ -410,7 +414,9 @@ class _Scan:
     def tally(self, aggregate: Aggregate) -> Tally:
         def scan() -> Tally:
             assert aggregate.value is not None
-            rows = self.rows if aggregate.where is None else self.rows.filter(aggregate.where)
+            rows = self.rows.filter(pl.col("person") != NOBODY)
+            if aggregate.where is not None:
+                rows = rows.filter(aggregate.where)
             return collect_tally(rows, self.line, aggregate.value, correctable=can_be_superseded(self.events))
 
         if self.checkpoints is None:
@@ -463,7 +469,7 @@ def _partials(aggregate: Aggregate, line: Timeline, *, with_moment: bool) -> Ite
             yield extreme, Partial(_value(aggregate, hit), extreme)
         case "sum" | "mean":
             value = _value(aggregate, hit)
-            on_grid = value if _is_whole(aggregate) else (value / GRID).round() * GRID
+            on_grid = value if _is_whole(aggregate) else (value + ROUNDING) - ROUNDING
             sized = not _never_negative(aggregate)
             yield "amount", Partial(on_grid, "sum")
             if sized:
