@@ -63,7 +63,7 @@ def features(
     if describe_only:
         from features.describe import describe
 
-        say(describe(workspace.force))
+        say(describe(workspace.force).rstrip("\n"))
         return
     end = workspace.extent[1]
     as_ofs = _range(first or last or end, last or first or end, every)

@@ -150,7 +150,8 @@ def _describe_likeness(one: Latest | Banded) -> str:
     if isinstance(one, Latest):
         return describe_term(one)
     edges = ", ".join(f"{edge:g}" for edge in one.edges)
-    return f"bands of ({describe_term(one.of)}) over {one.window} days cut at {edges}"
+    over = f" over {one.window} days" if one.window else ""
+    return f"bands of ({describe_term(one.of)}){over} cut at {edges}"
 
 
 @functools.lru_cache(maxsize=1024)

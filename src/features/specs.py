@@ -162,11 +162,14 @@ class Banded:
     """A term cut into bands at fixed edges, so that people with about the same of it can be found.
 
     A value equal to an edge lies above it; no value is a band of its own.
+
+    Attributes:
+        window: days that the term looks through; 0 for one that looks through none.
     """
 
     of: Term | Colleagues
     edges: tuple[float, ...]
-    window: int
+    window: int = 0
 
     def __post_init__(self) -> None:
         if not self.edges or list(self.edges) != sorted(set(self.edges)):

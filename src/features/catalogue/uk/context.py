@@ -19,6 +19,7 @@ from features.catalogue.uk.parts import (
     QUARTER_AND_YEAR,
     RANK,
     ROLE,
+    SERVICE,
     SHORT_OF_PEOPLE,
     TEAM,
     TEAM_CHANGES,
@@ -71,7 +72,7 @@ CONTEXT_IDEAS = (
         unit="share", family="team", innocent=(SHORT_OF_PEOPLE,),
     ),
     Idea(
-        name="days_in_service", says="days of service", of=Latest(events=POST, value=pl.col("service_start"), how="days_since"),
+        name="days_in_service", says="days of service", of=SERVICE,
         unit="days", family="service", innocent=("those new to the work make more mistakes",),
     ),
     Idea(

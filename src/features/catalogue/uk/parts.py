@@ -86,13 +86,17 @@ PATTERN = "an agreed flexible pattern or adjustment, which no feature may see"
 # --- Who is comparable -------------------------------------------------------------------------------
 
 RANK = Latest(events=POST, value=pl.col("rank"), how="category")
+SERVICE = Latest(events=POST, value=pl.col("service_start"), how="days_since")
 # Changes that planners made to the tours of the others in the team: how unsettled a team's roster is.
 TEAM_CHANGES = Colleagues(of=ratio(count(ROSTER_CHANGE, ~OWN), TOURS, bottom_at_least=20), by=TEAM)
 NIGHT_SHARE = ratio(count(TOUR, pl.col("at_night")), TOURS, bottom_at_least=20)
 LIKE_WORK = Alike(
-    says="the same role and rank, in a team as often changed by its planners, with about as many nights",
+    says="the same role and rank, as new or as long in service, in a team as often changed by its planners, with about as "
+    "many nights",
     by=(
         ROLE,
+        # Probation lasts two years (Police Regulations 2003, regulation 12), and mistakes are most in the first.
+        Banded(of=SERVICE, edges=(365, 730)),
         RANK,
         # The contracted pattern is protected; the nights that were worked stand for the pattern here.
         Banded(of=NIGHT_SHARE, edges=(0.1, 0.3), window=365),
