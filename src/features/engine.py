@@ -391,7 +391,11 @@ def can_be_superseded(events: Events) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class _Scan:
-    """One kind of events, read for some people and dates (`rows` from `_rows_of_people`); what an unfinished run has read is not read again."""
+    """One kind of events, read for some people and dates; what an unfinished run has read is not read again.
+
+    Attributes:
+        rows: from `_rows_of_people`.
+    """
 
     rows: pl.LazyFrame
     events: Events

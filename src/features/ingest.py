@@ -83,9 +83,9 @@ def ingest(
 
     Writes `out/accepted/<table>.parquet` and `out/quarantine/<table>.parquet` (every column of the source,
     `broken_rules` and `source_part`), of a table in parts a folder with a file a part, replacing what was
-    there. Beside them `out/keys` holds hashes of the keys of tables in parts. The same extracts, suites and declarations give the stored rows and account again without reading
-    a table; a part of which nothing changed that its rows follow from is kept. An ingestion that was killed
-    goes on from the parts that it had finished.
+    there. Beside them `out/keys` holds hashes of the keys of tables in parts. The same extracts, suites and
+    declarations give the stored rows and account again without reading a table; a part of which nothing changed
+    that its rows follow from is kept. An ingestion that was killed goes on from the parts that it had finished.
 
     Args:
         data: a directory of extracts or a database URL.
