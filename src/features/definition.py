@@ -39,6 +39,33 @@ class Cohort:
     descriptors: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Precedents:
+    """Which past cases tell how a case that is still open may end.
+
+    Attributes:
+        kinds: columns that say what a case is about, finest first; each lies within the next. All are known
+            with the case itself.
+        least_months, most_months: how long ago a past case came in; less, and many of its like are still
+            open; more, and cases were dealt with otherwise.
+        pull: a kind's own share is mixed with that of the next coarser kind as if so many cases more had
+            ended as those did.
+    """
+
+    kinds: tuple[str, ...] = ()
+    least_months: int = 24
+    most_months: int = 120
+    pull: float = 20.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.least_months < self.most_months:
+            raise ValueError(
+                f"precedents came in between least_months and most_months ago, not {self.least_months} to {self.most_months}"
+            )
+        if self.pull <= 0:
+            raise ValueError(f"pull must be positive, not {self.pull}")
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Outcome:
     """What counts as confirmed by the force's own procedure, and when it can be known.
@@ -49,6 +76,7 @@ class Outcome:
         closed_at: the column with the date of the finding; null while the case is open.
         horizon_months: a label asks about cases in `[as_of, as_of + horizon)`.
         settle_months: how long after the horizon most findings have been made.
+        precedents: the past cases that tell how one still open may end.
     """
 
     says: str
@@ -57,6 +85,7 @@ class Outcome:
     closed_at: str
     horizon_months: int
     settle_months: int
+    precedents: Precedents = Precedents()
 
 
 @dataclass(frozen=True, kw_only=True)

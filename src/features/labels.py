@@ -1,7 +1,8 @@
 """Who is in the cohort, and what became of them: the one module that may look past `as_of`.
 
 Nothing here is a feature. A label asks whether a case about conduct in `[as_of, as_of + horizon)` ended in
-a finding that confirms it; a case still open is pending and never a negative.
+a finding that confirms it; a case still open is pending and never a negative. What may be expected of it is
+told by past cases of its kind that were open as long and have ended since.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from datetime import date, datetime
 
 import polars as pl
 
-from features.definition import ForceDefinition, Outcome
-from features.events import OCCURRED, SUPERSEDED, Records, read_known, rows_of, stands_at
+from features.definition import ForceDefinition, Outcome, Precedents
+from features.events import KNOWN, OCCURRED, SUPERSEDED, Records, read_known, rows_of, stands_at
 from features.windows import checked_as_ofs
 
 _INSTANT = pl.Datetime("us")
+# Longer than any case took: one that has not ended.
+_NOT_ENDED = pl.lit(2**62, dtype=pl.Int64)
 
 
 def cohort(force: ForceDefinition, accepted: Records, as_of: date) -> pl.DataFrame:
@@ -38,9 +41,12 @@ def labels(
             extract holds, as released.
 
     Returns:
-        `person_key`, `as_of`, and three booleans. `confirmed`: a finding confirms a case. `pending`: a case
-        is still open and none is confirmed. `settled`: enough time has passed after the horizon for most
-        findings to have been made; an unsettled row that is not confirmed says nothing yet.
+        `person_key`, `as_of`, three booleans and a float. `confirmed`: a finding confirms a case. `pending`:
+        a case is still open and none is confirmed. `settled`: enough time has passed after the horizon for
+        most findings to have been made; an unsettled row that is not confirmed says nothing yet. `expected`:
+        the probability that a case known by `seen_by` is confirmed in the end, 1 - prod(1 - p), where p is 1
+        for a finding that confirms, 0 for a case closed without one, and for a case still open the share of
+        its precedents (see `Precedents`) that were; null where an open case has none.
     """
     outcome = force.outcome
     members = pl.concat(
@@ -51,11 +57,22 @@ def labels(
     )
     cases = _cases(outcome, accepted, seen_by)
     until = pl.col("as_of").dt.offset_by(f"{outcome.horizon_months}mo")
+    # In order of size, so that the product is the same to the last bit however rows are read.
+    at_least_one = 1 - (1 - pl.col("expected")).sort().product()
     by_person = (
         members.join(cases, on="person_key", how="inner")
         .filter((pl.col("occurred_at") >= pl.col("as_of")) & (pl.col("occurred_at") < until))
         .group_by("person_key", "as_of")
-        .agg(pl.col("confirmed").any(), pl.col("open").any())
+        .agg(
+            pl.col("confirmed").any(),
+            pl.col("open").any(),
+            pl.when(pl.col("confirmed").any())
+            .then(1.0)
+            .when(pl.col("expected").is_not_null().all())
+            .then(at_least_one)
+            .alias("expected"),
+            cases=pl.len(),
+        )
     )
     settles = pl.col("as_of").dt.offset_by(f"{outcome.horizon_months + outcome.settle_months}mo")
     settled = pl.lit(True) if seen_by is None else settles.cast(_INSTANT) <= pl.lit(seen_by, dtype=_INSTANT)
@@ -68,11 +85,12 @@ def labels(
         confirmed=confirmed,
         pending=pl.col("open").fill_null(False) & ~confirmed,
         settled=settled,
+        expected=pl.when(pl.col("cases").is_null()).then(0.0).otherwise("expected"),
     )  # fmt: skip
 
 
 def _cases(outcome: Outcome, accepted: Records, seen_by: datetime | None) -> pl.DataFrame:
-    """`person_key`, `occurred_at`, `confirmed`, `open` of each case in the version that stood at `seen_by`."""
+    """Each case in the version that stood at `seen_by`: person_key, occurred_at, confirmed, open, expected."""
     closed = pl.col(outcome.closed_at).cast(_INSTANT)
     rows = rows_of(accepted, outcome.cases)
     confirms = outcome.confirmed.fill_null(False)
@@ -81,12 +99,86 @@ def _cases(outcome: Outcome, accepted: Records, seen_by: datetime | None) -> pl.
         found, is_open = confirms, closed.is_null() & ~confirms
     else:
         instant = pl.lit(seen_by, dtype=_INSTANT)
+        rows = rows.filter(pl.col(KNOWN) < instant)
         stands = stands_at(instant)
         # A finding exists only from the date it was made, wherever the row says it today.
         is_open = (closed < instant).fill_null(False).not_()
         found = confirms & ~is_open
-    return (
-        rows.filter(stands)
-        .select("person_key", occurred_at=OCCURRED, confirmed=found, open=is_open)
+    cases = (
+        # Later versions of a case are known later; it came in with the first.
+        rows.with_columns(received=pl.col(KNOWN).min().over(_key(outcome)))
+        .filter(stands)
+        .select(
+            "person_key",
+            *_kinds(outcome),
+            occurred_at=OCCURRED,
+            confirmed=found,
+            open=is_open,
+            received="received",
+            closed=pl.when(~is_open).then(closed),
+        )
         .collect()
+    )
+    expected = pl.when("open").then(None).otherwise(pl.col("confirmed").cast(pl.Float64))
+    if seen_by is not None:
+        expected = pl.coalesce(expected, _expected(cases, outcome.precedents, seen_by))
+    return cases.select("person_key", "occurred_at", "confirmed", "open", expected=expected)
+
+
+def _key(outcome: Outcome) -> list[str]:
+    table = outcome.cases.table
+    return ["person_key" if name == table.person else name for name in table.key]
+
+
+def _kinds(outcome: Outcome) -> list[pl.Expr]:
+    columns = outcome.cases.table.by_name
+    for name in outcome.precedents.kinds:
+        if columns[name].known_from is not None:
+            raise ValueError(f"kind {name!r} of a case is known only from {columns[name].known_from}")
+    return [
+        pl.col(name).cast(pl.String).fill_null("").alias(f"kind.{name}") for name in outcome.precedents.kinds
+    ]
+
+
+def _expected(cases: pl.DataFrame, precedents: Precedents, seen_by: datetime) -> pl.Series:
+    """For each case, the share of its precedents that were confirmed; null where it has none.
+
+    A precedent came in long enough ago, and was still open when it was as old as the case is now. All that is
+    read of it was known by `seen_by`: one not closed by then was not confirmed.
+    """
+    seen = pl.lit(seen_by, dtype=_INSTANT)
+    took = (pl.col("closed") - pl.col("received")).dt.total_microseconds()
+    past = cases.filter(
+        (pl.col("received") >= seen.dt.offset_by(f"-{precedents.most_months}mo"))
+        & (pl.col("received") < seen.dt.offset_by(f"-{precedents.least_months}mo"))
+    ).with_columns(took=pl.coalesce(took, _NOT_ENDED))
+    share = pl.Series("share", [None] * len(cases), dtype=pl.Float64)
+    cases = cases.with_columns(age=(seen - pl.col("received")).dt.total_microseconds())
+    for kind in ("", *reversed(precedents.kinds)):
+        of_kind = (pl.col(f"kind.{kind}") if kind else pl.lit("")).alias("kind")
+        counts = _ended_after(cases.select(of_kind, "age"), past.select(of_kind, "took", "confirmed"))
+        if kind:
+            share = (counts["confirmed"] + precedents.pull * share) / (counts["cases"] + precedents.pull)
+        else:
+            share = (counts["confirmed"] / counts["cases"]).fill_nan(None)
+    return share.rename("expected")
+
+
+def _ended_after(cases: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
+    """For each case, how many past ones of its kind had not ended at its age, and how many of them were confirmed."""
+    ends = (
+        past.group_by("kind", "took")
+        .agg(pl.len().alias("cases"), pl.col("confirmed").sum())
+        .sort("took", descending=True)
+        .with_columns(pl.col("cases", "confirmed").cum_sum().over("kind"))
+        .sort("took")
+    )
+    return (
+        cases.with_row_index("place")
+        .sort("age")
+        .join_asof(
+            ends, left_on="age", right_on="took", by="kind", strategy="forward", check_sortedness=False
+        )
+        .sort("place")
+        .select(pl.col("cases", "confirmed").fill_null(0).cast(pl.Float64))
     )

@@ -23,7 +23,7 @@ from features.build import FeatureSchema, FeatureTable, build
 from features.definition import ForceDefinition
 from features.errors import DataRefused, WrongUsage
 from features.events import Records
-from features.labels import labels
+from features.labels import labels as read_labels
 from features.specs import Catalogue
 from features.store import FeatureStore
 from models.backtest import KEYS, Backtest, Line, lines, performance
@@ -39,7 +39,7 @@ from models.booster import log_odds, matrix, probability, raw_scores, read_boost
 from models.explain import wordings
 from models.metrics import LiveCounts, wilson
 from models.ranker import Params, directions, train
-from models.splits import Fold, settled_as_ofs, temporal_folds
+from models.splits import Fold, LabelChoice, settled_as_ofs, temporal_folds, train_as_ofs
 from models.trained import Threshold, TrainedModel
 
 Progress = Callable[[str], None]
@@ -62,7 +62,8 @@ class Study:
         folds: tests, and dates on which only reviews are replayed.
         until: the final model may know what was found before this day.
         judged_by: findings made before this day count on the test dates; None: all in the extract.
-        final_as_ofs: dates settled by then.
+        labels: what models learn from; it decides which dates.
+        final_as_ofs: dates to learn from by then.
     """
 
     force: ForceDefinition
@@ -73,20 +74,41 @@ class Study:
     replay_only: tuple[date, ...]
     until: date
     judged_by: date | None
+    labels: LabelChoice
     final_as_ofs: tuple[date, ...]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Lesson:
+    """What was known by a day about people on some dates.
+
+    Attributes:
+        rows: feature rows, one a person and date.
+        targets: for each, 1 for confirmed, 0 for not, or the probability between.
+        confirmed: how many were confirmed by that day.
+    """
+
+    rows: pl.DataFrame
+    targets: np.ndarray
+    confirmed: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Fitted:
-    """A model trained on some dates, and what they held."""
+    """A model trained on some dates, and what they held.
+
+    Attributes:
+        expected: how many of the rows are or will be confirmed, as far as known.
+    """
 
     booster: str = field(repr=False)
     rows: int
     confirmed: int
+    expected: float
 
     @property
     def base_rate(self) -> float:
-        return self.confirmed / self.rows
+        return self.expected / self.rows
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -101,7 +123,7 @@ class Experiment:
         live: review outcomes of the leads that were opened, if reviews were given.
         spread: by test date, where LightGBM's scores lie: as_of, base_rate of the training dates, and
             quantiles of log-odds above it.
-        model: trained on everything settled.
+        model: trained on all that may be learnt from by the end.
     """
 
     backtest: Backtest
@@ -163,9 +185,9 @@ def run_experiment(
     """Backtest every method, then train the model to be used.
 
     Args:
-        test_as_ofs: dates on which lists are made; each model knows only what was settled by then.
-        train_candidates: dates that may be learnt from once settled; test dates that are settled are
-            learnt from too.
+        test_as_ofs: dates on which lists are made; each model knows only what was known by then.
+        train_candidates: dates that may be learnt from once settled, or once their horizon has passed (see
+            `Params.labels`); test dates are learnt from likewise.
         params: of the ranker; its seed is replaced by `seed`.
         capacity: places a batch; 0 for one in a hundred and at least ten.
         catalogue: the force's ordinary one where None. With a research idea the model is not promotable.
@@ -195,11 +217,12 @@ def run_experiment(
         reviews=reviews,
         until=until,
         judged_by=judged_by,
+        labels=params.labels,
         store=store,
         progress=progress,
     )
     backtest, spread = run_backtest(study, params, capacity=capacity, planted=planted, progress=progress)
-    say(f"training on {len(study.final_as_ofs)} settled dates")
+    say(f"training on {len(study.final_as_ofs)} dates")
     fitted = fit(study, study.final_as_ofs, seen_by=study.until, params=params)
     threshold = find_threshold(backtest, base_rate=fitted.base_rate, min_lift=min_lift)
     say("measuring")
@@ -226,6 +249,7 @@ def prepare(
     reviews: pl.DataFrame | None = None,
     until: date | None = None,
     judged_by: date | None = None,
+    labels: LabelChoice = "settled",
     store: FeatureStore | None = None,
     progress: Progress | None = None,
 ) -> Study:
@@ -235,16 +259,16 @@ def prepare(
     tests = set(test_as_ofs)
     reviewed = set() if reviews is None else set(reviews["as_of"])
     candidates = sorted({*train_candidates, *tests})
-    folds = temporal_folds(sorted(tests), candidates, **wait)
+    folds = temporal_folds(sorted(tests), candidates, **wait, labels=labels)
     # A replay needs a model that knew only what was settled by then; dates too early for one are left out.
     replay_only = [day for day in sorted(reviewed - tests) if settled_as_ofs(candidates, by=day, **wait)]
     if replay_only:
-        folds += temporal_folds(replay_only, candidates, **wait)
+        folds += temporal_folds(replay_only, candidates, **wait, labels=labels)
     until = until or _day_after_the_last(accepted)
-    final = settled_as_ofs(candidates, by=until, **wait)
+    final = train_as_ofs(candidates, by=until, **wait, labels=labels)
     if not final:
         raise WrongUsage(
-            f"no as-of date was settled by {until}, so there is nothing to train on. Use a later `until`."
+            f"no as-of date could be learnt from by {until}, so there is nothing to train on. Use a later `until`."
         )
     as_ofs = sorted({*final, *(day for fold in folds for day in (fold.test_as_of, *fold.train_as_ofs))})
     catalogue = catalogue or force.catalogue.ordinary()
@@ -259,6 +283,7 @@ def prepare(
         replay_only=tuple(replay_only),
         until=until,
         judged_by=judged_by,
+        labels=labels,
         final_as_ofs=final,
     )
 
@@ -291,12 +316,11 @@ def run_backtest(
 
 def _score_fold(study: Study, fold: Fold, params: Params) -> tuple[pl.DataFrame, float]:
     schema, baselines = study.table.schema, study.force.baselines
-    known, confirmed = training_rows(study, fold.train_as_ofs, seen_by=fold.test_as_of)
-    learnt = matrix(known, schema)
-    fitted = _fit(learnt, confirmed, study, params)
+    fitted = fit(study, fold.train_as_ofs, seen_by=fold.test_as_of, params=params)
+    settled = lesson(study, fold.settled_as_ofs, seen_by=fold.test_as_of, labels="settled")
+    logistic = fit_logistic(matrix(settled.rows, schema), settled.targets, schema)
     people = study.table.frame.filter(pl.col("as_of") == fold.test_as_of)
     features = matrix(people, schema)
-    logistic = fit_logistic(learnt, confirmed, schema)
     raw = raw_scores(read_booster(fitted.booster, schema), features)
     scores: Mapping[str, np.ndarray] = {
         "lightgbm": raw - log_odds(fitted.base_rate),
@@ -329,7 +353,9 @@ def _labels_to_judge_by(study: Study, as_of: date) -> pl.DataFrame:
     """
     outcome = study.force.outcome
     if study.judged_by is not None:
-        return labels(study.force, study.accepted, [as_of], seen_by=datetime.combine(study.judged_by, time()))
+        return read_labels(
+            study.force, study.accepted, [as_of], seen_by=datetime.combine(study.judged_by, time())
+        )
     closed = (
         study.accepted.scan(outcome.cases.table.name)
         .select(pl.col(outcome.closed_at).cast(pl.Date).max())
@@ -341,28 +367,48 @@ def _labels_to_judge_by(study: Study, as_of: date) -> pl.DataFrame:
     settled = settled_as_ofs(
         [as_of], by=released, horizon_months=outcome.horizon_months, settle_months=outcome.settle_months
     )
-    return labels(study.force, study.accepted, [as_of], seen_by=None).with_columns(
+    return read_labels(study.force, study.accepted, [as_of], seen_by=None).with_columns(
         settled=pl.lit(bool(settled))
     )
 
 
-def training_rows(study: Study, as_ofs: Sequence[date], *, seen_by: date) -> tuple[pl.DataFrame, np.ndarray]:
-    """Feature rows to learn from and 0 or 1 for each: settled people, nobody whose case is still open."""
-    known = labels(study.force, study.accepted, as_ofs, seen_by=datetime.combine(seen_by, time()))
-    usable = known.filter(pl.col("settled") & ~pl.col("pending")).select(*KEYS, "confirmed")
+def lesson(study: Study, as_ofs: Sequence[date], *, seen_by: date, labels: LabelChoice) -> Lesson:
+    """What can be learnt by a day from some dates.
+
+    Settled: people on settled dates, nobody whose case is still open. Expected: everyone on dates whose horizon
+    has passed, open cases with what became of their like; nobody whose open case has no like.
+    """
+    outcome = study.force.outcome
+    known = read_labels(study.force, study.accepted, as_ofs, seen_by=datetime.combine(seen_by, time()))
+    if labels == "settled":
+        usable = known.filter(pl.col("settled") & ~pl.col("pending"))
+        target = pl.col("confirmed").cast(pl.Float64)
+    else:
+        passed = pl.col("as_of").dt.offset_by(f"{outcome.horizon_months}mo") <= pl.lit(seen_by)
+        usable = known.filter(passed & pl.col("expected").is_not_null())
+        target = pl.col("expected")
+    usable = usable.select(*KEYS, "confirmed", target=target)
     rows = study.table.frame.join(usable, on=list(KEYS), how="inner", maintain_order="left")
-    return rows.drop("confirmed"), rows["confirmed"].cast(pl.Int8).to_numpy()
+    return Lesson(
+        rows=rows.drop("confirmed", "target"),
+        targets=rows["target"].to_numpy(),
+        confirmed=int(rows["confirmed"].sum()),
+    )
 
 
 def fit(study: Study, as_ofs: Sequence[date], *, seen_by: date, params: Params) -> Fitted:
-    """A model of what was known by a day about some settled dates."""
-    rows, confirmed = training_rows(study, as_ofs, seen_by=seen_by)
-    return _fit(matrix(rows, study.table.schema), confirmed, study, params)
-
-
-def _fit(features: np.ndarray, confirmed: np.ndarray, study: Study, params: Params) -> Fitted:
-    booster = train(features, confirmed, study.table.schema, params, ways=directions(study.catalogue))
-    return Fitted(booster=booster, rows=len(confirmed), confirmed=int(confirmed.sum()))
+    """A model of what was known by a day about some dates."""
+    if params.labels != study.labels:
+        raise ValueError(f"the study's dates were chosen for {study.labels} labels, not {params.labels} ones")
+    learnt = lesson(study, as_ofs, seen_by=seen_by, labels=params.labels)
+    schema = study.table.schema
+    features = matrix(learnt.rows, schema)
+    return Fitted(
+        booster=train(features, learnt.targets, schema, params, ways=directions(study.catalogue)),
+        rows=len(learnt.rows),
+        confirmed=learnt.confirmed,
+        expected=float(learnt.targets.sum()),
+    )
 
 
 def find_threshold(backtest: Backtest, *, base_rate: float, min_lift: float) -> Threshold:
@@ -448,6 +494,7 @@ def _trained(
         settle_months=study.force.outcome.settle_months,
         rows=fitted.rows,
         confirmed=fitted.confirmed,
+        expected=fitted.expected,
         params=params.to_dict(),
         marks={str(mark): reasons for mark, reasons in marks.items()},
         promotable=not any(idea.research for idea in study.catalogue.ideas),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import get_args
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from features.build import FeatureSchema
 from features.errors import DataRefused
 from features.specs import Aggregate, Catalogue, Colleagues, Idea, Latest, Peers
 from models.booster import import_lightgbm, matrix, raw_scores, read_booster
+from models.splits import LabelChoice
 from models.teacher import opinion
 
 __all__ = ["Params", "directions", "matrix", "raw_scores", "read_booster", "train"]
@@ -36,6 +38,7 @@ class Params:
         feature_share, row_share: random shares of the features and rows that a tree may see.
         monotone: let what speaks to conduct count one way only (see `directions`).
         teacher_share: how much of each target is the teacher's opinion (`models.teacher`), the rest the label.
+        labels: what is learnt from (see `models.splits`).
         seed: of every draw.
         threads: number of threads; fixed, so that sums are added in the same order.
     """
@@ -49,6 +52,7 @@ class Params:
     row_share: float = 0.7
     monotone: bool = True
     teacher_share: float = 0.8
+    labels: LabelChoice = "settled"
     seed: int = 1
     threads: int = 2
 
@@ -63,10 +67,12 @@ class Params:
                 raise ValueError(f"{name} must lie in (0, 1], not {getattr(self, name)}")
         if not 0 <= self.teacher_share <= 1:
             raise ValueError(f"teacher_share must lie in [0, 1], not {self.teacher_share}")
+        if self.labels not in get_args(LabelChoice):
+            raise ValueError(f"labels must be one of {', '.join(get_args(LabelChoice))}, not {self.labels!r}")
         if self.l2_share < 0 or self.seed < 0:
             raise ValueError("l2_share and seed must not be negative")
 
-    def to_dict(self) -> dict[str, int | float | bool]:
+    def to_dict(self) -> dict[str, int | float | bool | str]:
         return asdict(self)
 
     def for_lightgbm(self, confirmed: np.ndarray) -> dict[str, object]:
@@ -121,18 +127,18 @@ def train(
     """A model of who is confirmed, as LightGBM text.
 
     Args:
-        features: from `matrix`, one row a settled person and date.
-        confirmed: 0 or 1 each; pending people must not be among them.
+        features: from `matrix`, one row a person and date.
+        confirmed: 0 or 1 each, or the probability that they will be; nobody whose case is open counts as 0.
         ways: directions to hold features to, if `params.monotone`.
 
     Raises:
         DataRefused: nobody, or everybody, is confirmed.
     """
     lightgbm = import_lightgbm()
-    n_confirmed = int(confirmed.sum())
+    n_confirmed = float(confirmed.sum())
     if not 0 < n_confirmed < len(confirmed):
         raise DataRefused(
-            f"a model needs confirmed and unconfirmed people to learn from; {n_confirmed} of {len(confirmed)} "
+            f"a model needs confirmed and unconfirmed people to learn from; {n_confirmed:g} of {len(confirmed)} "
             "are confirmed. Use an extract with more settled outcomes."
         )
     ways = (ways or {}) if params.monotone else {}

@@ -140,6 +140,7 @@ def run_study(
         train_candidates=train_candidates,
         catalogue=force.catalogue.with_research(study),
         until=until,
+        labels=params.labels,
         progress=progress,
     )
     without_study = narrowed(with_study, force.catalogue.ordinary())

@@ -25,7 +25,6 @@ from features.store import FeatureStore
 from models.booster import matrix, probability, raw_scores, read_booster
 from models.explain import Wording, by_family, contributions, families, reasons
 from models.metrics import places
-from models.splits import months_after
 from models.trained import Threshold, TrainedModel
 
 Progress = Callable[[str], None]
@@ -190,11 +189,10 @@ def _check_force_and_date(force: ForceDefinition, model: TrainedModel, as_of: da
             f"the model was trained for force {model.force!r}, the records are of {force.name!r}. "
             f"Choose a model of {force.name}, or --force {model.force}."
         )
-    learnt_until = months_after(max(model.trained_as_ofs), model.horizon_months + model.settle_months)
-    if as_of < learnt_until:
+    if as_of < model.learnt_until:
         raise WrongUsage(
-            f"--as-of {as_of}: the model has learnt what happened up to {learnt_until} and would be scoring its own "
-            f"lessons. Score {learnt_until} or later, or train a model on earlier dates."
+            f"--as-of {as_of}: the model has learnt what happened up to {model.learnt_until} and would be scoring its "
+            f"own lessons. Score {model.learnt_until} or later, or train a model on earlier dates."
         )
 
 

@@ -1,8 +1,9 @@
 """Which dates a model may learn from, for each date it is tested on.
 
-A label asks about `[as_of, as_of + horizon)` and is settled `settle_months` later. A date trains a test
-only if it was settled by then: what is still open is unknown, not innocent, and a horizon that reaches
-past the test date would let the model see the future it is asked about.
+A label asks about `[as_of, as_of + horizon)` and is settled `settle_months` later. A horizon that reaches
+past the test date would let the model see the future it is asked about, so a date trains a test only if its
+horizon had passed by then. What is still open then is unknown, not innocent: either the date waits until it
+is settled, or people count with what is expected of their open cases.
 """
 
 from __future__ import annotations
@@ -11,22 +12,30 @@ import calendar
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 from features.errors import WrongUsage
+
+# settled: dates whose findings had time to be made, and people none of whose cases is open; expected: every date
+# whose horizon has passed, each person with the probability that a case known by then is confirmed in the end.
+LabelChoice = Literal["settled", "expected"]
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One test date and the dates that were settled by then."""
+    """One test date, the dates that train the model, and those that were settled by then."""
 
     test_as_of: date
     train_as_ofs: tuple[date, ...]
+    settled_as_ofs: tuple[date, ...]
 
     def __post_init__(self) -> None:
         if not self.train_as_ofs:
             raise ValueError(f"the fold of {self.test_as_of} has no date to train on")
         if late := [day for day in self.train_as_ofs if day >= self.test_as_of]:
             raise ValueError(f"the fold of {self.test_as_of} trains on {late[0]}, which is not before it")
+        if early := set(self.settled_as_ofs) - set(self.train_as_ofs):
+            raise ValueError(f"the fold of {self.test_as_of} has settled dates it does not train on: {early}")
 
 
 def months_after(day: date, months: int) -> date:
@@ -53,10 +62,31 @@ def settled_as_ofs(
     )
 
 
+def train_as_ofs(
+    candidates: Sequence[date], *, by: date, horizon_months: int, settle_months: int, labels: LabelChoice
+) -> tuple[date, ...]:
+    """The candidates a model may learn from by a date, with these labels.
+
+    >>> years = [date(2020, 1, 1), date(2021, 1, 1)]
+    >>> len(train_as_ofs(years, by=date(2022, 1, 1), horizon_months=12, settle_months=9, labels="expected"))
+    2
+    """
+    wait = settle_months if labels == "settled" else 0
+    return settled_as_ofs(candidates, by=by, horizon_months=horizon_months, settle_months=wait)
+
+
 def temporal_folds(
-    test_as_ofs: Sequence[date], train_candidates: Sequence[date], *, horizon_months: int, settle_months: int
+    test_as_ofs: Sequence[date],
+    train_candidates: Sequence[date],
+    *,
+    horizon_months: int,
+    settle_months: int,
+    labels: LabelChoice = "settled",
 ) -> tuple[Fold, ...]:
-    """A fold a test date, each trained on the candidates settled by then.
+    """A fold a test date, each trained on the candidates that these labels allow by then.
+
+    Something must have been settled by each test date, whatever the labels: the methods that models are
+    compared with learn from what is settled.
 
     Raises:
         WrongUsage: no test date is given, or nothing was settled by one of them.
@@ -64,13 +94,12 @@ def temporal_folds(
     if not test_as_ofs:
         raise WrongUsage("no test date was given. Name at least one date to test the model on.")
     folds = []
+    wait = {"horizon_months": horizon_months, "settle_months": settle_months}
     for test in sorted(set(test_as_ofs)):
-        settled = settled_as_ofs(
-            train_candidates, by=test, horizon_months=horizon_months, settle_months=settle_months
-        )
+        settled = settled_as_ofs(train_candidates, by=test, **wait)
         if not settled:
             raise WrongUsage(_nothing_settled(test, train_candidates, horizon_months + settle_months))
-        folds.append(Fold(test, settled))
+        folds.append(Fold(test, train_as_ofs(train_candidates, by=test, **wait, labels=labels), settled))
     return tuple(folds)
 
 

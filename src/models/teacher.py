@@ -26,6 +26,7 @@ def opinion(
     """The regression's probability that each person it was fitted on is confirmed, `[people]`.
 
     Args:
+        confirmed: 0 or 1 each, or the probability that they will be.
         directions: features that may count one way only: 1 where more is more concern, -1 where less is.
     """
     from scipy.optimize import minimize

@@ -19,6 +19,7 @@ from typing import Any
 from features.build import FeatureSchema
 from features.errors import DataRefused
 from models.explain import Wording
+from models.splits import months_after
 
 BOOSTER_FILE, SCHEMA_FILE, ABOUT_FILE = "model.lgb.txt", "schema.json", "model.json"
 
@@ -84,7 +85,8 @@ class TrainedModel:
         trained_as_ofs: the dates it learnt from.
         labels_seen_by: only findings made before this day were learnt from.
         horizon_months, settle_months: of the outcome it predicts.
-        rows, confirmed: people and dates it learnt from, and how many were confirmed.
+        rows, confirmed, expected: people and dates it learnt from, how many were confirmed, and how many were
+            expected to be in the end (the same number where it learnt from what was settled).
         params: the ranker's parameters.
         marks: protected or health lineage, with the reasons in words; empty for none.
         promotable: False for a research run, which no gate may let through.
@@ -103,15 +105,22 @@ class TrainedModel:
     settle_months: int
     rows: int
     confirmed: int
-    params: Mapping[str, int | float | bool]
+    expected: float
+    params: Mapping[str, int | float | bool | str]
     marks: Mapping[str, tuple[str, ...]]
     promotable: bool
     fingerprints: Mapping[str, str]
 
     @property
     def base_rate(self) -> float:
-        """Confirmed share of what it learnt from."""
-        return self.confirmed / self.rows
+        """Share of what it learnt from that is or will be confirmed."""
+        return self.expected / self.rows
+
+    @property
+    def learnt_until(self) -> date:
+        """The day up to which it has learnt what happened, and what was found."""
+        settle = self.settle_months if self.params["labels"] == "settled" else 0
+        return months_after(max(self.trained_as_ofs), self.horizon_months + settle)
 
     @property
     def fingerprint(self) -> str:
@@ -133,6 +142,7 @@ class TrainedModel:
             "settle_months": self.settle_months,
             "rows": self.rows,
             "confirmed": self.confirmed,
+            "expected": self.expected,
             "params": dict(self.params),
             "marks": {mark: list(why) for mark, why in self.marks.items()},
             "promotable": self.promotable,
@@ -174,6 +184,7 @@ def read_trained(directory: Path) -> TrainedModel:
         settle_months=about["settle_months"],
         rows=about["rows"],
         confirmed=about["confirmed"],
+        expected=about["expected"],
         params=about["params"],
         marks={mark: tuple(why) for mark, why in about["marks"].items()},
         promotable=about["promotable"],

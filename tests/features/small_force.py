@@ -68,7 +68,7 @@ SPELLS = table(
 )
 CASES = table(
     "case", PERSON, column("case", "string"), column("finding", "string"), column("closed_at", "datetime"),
-    column("withdrawn", "boolean"), key=("case",), correctable=True,
+    column("topic", "string"), column("field", "string"), column("withdrawn", "boolean"), key=("case",), correctable=True,
 )  # fmt: skip
 # As the Chicago records are: dates only, and a finding in the row of the complaint that preceded it.
 COMPLAINTS = Table(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from random import Random
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from features.definition import Cohort, ForceDefinition
+from features.definition import Cohort, ForceDefinition, Precedents
 from features.labels import cohort, labels
 from tests.features.small_force import CASES, COMPLAINT, FORCE, TWO_PEOPLE, records, small_force
 from tests.features.tables_as_text import frame
@@ -26,7 +30,7 @@ AS_OF = [date(2022, 1, 1)]
 def becomes(expected: str, cases: str, seen_by: datetime | None, posts: str = ONE) -> None:
     drawn = frame(expected, SCHEMA)
     found = labels(FORCE, records(post=posts, case=cases), drawn["as_of"].unique().to_list(), seen_by=seen_by)
-    assert_frame_equal(found.sort("person_key", "as_of"), drawn)
+    assert_frame_equal(found.drop("expected").sort("person_key", "as_of"), drawn)
 
 
 def test_a_finding_about_conduct_in_the_horizon_confirms():
@@ -193,23 +197,18 @@ def test_the_cohort_is_read_as_it_stood():
     assert cohort(FORCE, accepted, date(2022, 1, 2)).rows() == [("P1", "C")]
 
 
-def _with_cohort(members) -> ForceDefinition:  # type: ignore[no-untyped-def]  # a test's function
+PARTS = (
+    "name", "title", "tables", "catalogue", "cohort", "outcome", "baselines", "calendar", "typologies", "people",
+)  # fmt: skip
+
+
+def _with(**parts) -> ForceDefinition:  # type: ignore[no-untyped-def]  # ForceDefinition checks
     force = small_force()
-    parts = {
-        name: getattr(force, name)
-        for name in (
-            "name",
-            "title",
-            "tables",
-            "catalogue",
-            "outcome",
-            "baselines",
-            "calendar",
-            "typologies",
-            "people",
-        )
-    }
-    return ForceDefinition(**parts, cohort=Cohort(says="", members=members, descriptors=("complaint",)))  # fmt: skip
+    return ForceDefinition(**{**{name: getattr(force, name) for name in PARTS}, **parts})
+
+
+def _with_cohort(members) -> ForceDefinition:  # type: ignore[no-untyped-def]  # a test's function
+    return _with(cohort=Cohort(says="", members=members, descriptors=("complaint",)))
 
 
 def test_a_cohort_reads_nothing_that_became_known_later_though_it_stands_in_the_row():
@@ -250,3 +249,219 @@ def test_a_cohort_that_names_a_person_twice_is_a_mistake_in_the_definition():
 def test_cases_are_dated_by_the_conduct():
     assert FORCE.outcome.cases.table is CASES
     assert FORCE.outcome.cases.occurred_at is None
+
+
+# --- what is expected of open cases --------------------------------------------------------------------------
+
+TODAY = datetime(2024, 1, 1)
+# Cases of two to four years ago tell what becomes of open ones.
+PRECEDENTS = Precedents(kinds=("topic", "field"), least_months=24, most_months=48, pull=2.0)
+
+
+def _expecting(precedents: Precedents = PRECEDENTS) -> ForceDefinition:
+    return _with(outcome=replace(FORCE.outcome, precedents=precedents))
+
+
+def expected_of(cases: str, *, precedents: Precedents = PRECEDENTS) -> float | None:
+    """What is expected of P1 for 2022, when these cases are looked at on New Year's day of 2024."""
+    found = labels(_expecting(precedents), records(post=ONE, case=cases), AS_OF, seen_by=TODAY)
+    return found["expected"].item()
+
+
+HEAD = "person_key | case | occurred_at | known_at | finding | closed_at | topic | field"
+OPEN_SINCE_200_DAYS = "P1 | A | 2022-06-01 | 2023-06-15 | - | - | lies | honesty"
+# One of three that lasted 200 days and more was proven; what ended sooner tells nothing of one that old.
+OVERALL = """
+    P9 | X1 | 2020-01-01 | 2020-06-01 | PROVEN  | 2020-07-01 | rows | manners
+    P9 | X2 | 2020-01-01 | 2020-06-01 | PROVEN  | 2021-07-01 | rows | manners
+    P9 | X3 | 2020-01-01 | 2020-06-01 | CLEARED | 2021-07-01 | rows | manners
+    P9 | X4 | 2020-01-01 | 2020-06-01 | -       | -          | rows | manners
+"""
+
+
+def test_a_person_without_cases_is_expected_to_stay_unconfirmed():
+    assert expected_of(HEAD) == 0
+
+
+def test_an_open_case_counts_with_the_share_of_past_ones_open_as_long_that_were_confirmed():
+    assert expected_of(f"{HEAD}\n{OPEN_SINCE_200_DAYS}\n{OVERALL}") == pytest.approx(1 / 3)
+
+
+def test_a_kind_of_case_counts_for_more_the_more_there_are_of_it():
+    """Two of two in the topic, pulled by two towards its field, which is pulled towards the whole (3 of 6)."""
+    cases = f"""{HEAD}
+    {OPEN_SINCE_200_DAYS}
+    {OVERALL}
+    P9 | Y1 | 2020-01-01 | 2020-06-01 | PROVEN  | 2021-07-01 | lies  | honesty
+    P9 | Y2 | 2020-01-01 | 2020-06-01 | PROVEN  | 2021-07-01 | lies  | honesty
+    P9 | Y3 | 2020-01-01 | 2020-06-01 | CLEARED | 2021-07-01 | theft | honesty
+    """
+    field = (2 + 2 * (3 / 6)) / (3 + 2)
+    assert expected_of(cases) == pytest.approx((2 + 2 * field) / (2 + 2))
+
+
+def test_cases_too_recent_or_too_old_are_no_precedents():
+    cases = f"""{HEAD}
+    {OPEN_SINCE_200_DAYS}
+    {OVERALL}
+    P9 | Z1 | 2019-01-01 | 2019-12-31T23:59 | PROVEN | 2021-07-01 | lies | honesty
+    P9 | Z2 | 2021-01-01 | 2022-01-01       | PROVEN | 2023-07-01 | lies | honesty
+    """
+    assert expected_of(cases) == pytest.approx(1 / 3)
+
+
+def test_with_several_cases_it_is_the_probability_that_any_is_confirmed():
+    two_open = f"{OPEN_SINCE_200_DAYS}\n P1 | B | 2022-06-02 | 2023-06-15 | - | - | lies | honesty"
+    cleared = "P1 | C | 2022-06-03 | 2023-06-15 | CLEARED | 2023-09-01 | lies | honesty"
+    proven = "P1 | D | 2022-06-03 | 2023-06-15 | PROVEN | 2023-09-01 | lies | honesty"
+    either = 1 - (2 / 3) ** 2
+    assert expected_of(f"{HEAD}\n{two_open}\n{OVERALL}") == pytest.approx(either)
+    assert expected_of(f"{HEAD}\n{two_open}\n{cleared}\n{OVERALL}") == pytest.approx(either)
+    assert expected_of(f"{HEAD}\n{two_open}\n{proven}\n{OVERALL}") == 1
+
+
+def test_of_an_open_case_without_precedents_nothing_is_expected():
+    proven = "P1 | D | 2022-06-03 | 2023-06-15 | PROVEN | 2023-09-01 | lies | honesty"
+    assert expected_of(f"{HEAD}\n{OPEN_SINCE_200_DAYS}") is None
+    assert expected_of(f"{HEAD}\n{OPEN_SINCE_200_DAYS}\n{proven}") == 1
+
+
+def test_a_case_is_as_old_as_its_first_version():
+    """Both versions of the open case and of the precedent are one case, 200 days old and ended after 395."""
+    cases = f"""{HEAD}
+    {OPEN_SINCE_200_DAYS}
+    P1 | A | 2022-06-01 | 2023-12-30 | - | - | lies | honesty
+    P9 | X | 2020-01-01 | 2020-06-01 | -      | -          | rows | manners
+    P9 | X | 2020-01-01 | 2021-07-01 | PROVEN | 2021-07-01 | rows | manners
+    P9 | Y | 2020-01-01 | 2020-06-01 | CLEARED| 2020-12-01 | rows | manners
+    """
+    assert expected_of(cases) == 1
+
+
+def test_as_released_an_open_case_leaves_nothing_to_expect():
+    cases = f"{HEAD}\n{OPEN_SINCE_200_DAYS}\n{OVERALL}"
+    found = labels(_expecting(), records(post=ONE, case=cases), AS_OF, seen_by=None)
+    assert found["expected"].item() is None
+
+
+def test_a_kind_that_becomes_known_with_the_finding_is_refused():
+    outcome = replace(
+        FORCE.outcome, cases=COMPLAINT, confirmed=pl.col("upheld"), closed_at="closed_on",
+        precedents=Precedents(kinds=("upheld",)),
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="'upheld' of a case is known only from closed_on"):
+        labels(_with(outcome=outcome), records(post=ONE), AS_OF, seen_by=TODAY)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"least_months": 24, "most_months": 24}, "came in between"),
+        ({"pull": 0.0}, "pull must be positive"),
+    ],
+)
+def test_precedents_cannot_be_declared_wrong(wrong: dict[str, float], says: str):
+    with pytest.raises(ValueError, match=says):
+        Precedents(**wrong)  # type: ignore[arg-type]  # what the test is about
+
+
+def _random_cases(seed: int, n: int = 150) -> list[dict[str, object]]:
+    random = Random(seed)
+    cases = []
+    for number in range(n):
+        known = datetime(2019, 6, 1) + timedelta(days=random.randrange(1800))
+        closed = known + timedelta(days=random.randrange(700)) if random.random() < 0.8 else None
+        topic = random.choice(["lies", "theft", "rows", None])
+        cases.append(
+            {
+                "person_key": random.choice(["P1", "P2"]), "case": str(number), "known_at": known,
+                "occurred_at": known - timedelta(days=random.randrange(900)),
+                "finding": random.choice(["PROVEN", "CLEARED", "CLEARED"]) if closed else None, "closed_at": closed,
+                "topic": topic, "field": {"lies": "honesty", "theft": "honesty"}.get(topic or ""),
+            }
+        )  # fmt: skip
+    return cases
+
+
+def _frame_of(cases: list[dict[str, object]]) -> pl.DataFrame:
+    return pl.DataFrame(cases, schema={name: CASES.schema[name] for name in cases[0]})
+
+
+def _by_hand(person: str, cases: list[dict], seen_by: datetime) -> float | None:  # type: ignore[type-arg]  # rows
+    """What is expected of a person for 2022, by loops over the cases."""
+    oldest, latest = datetime(seen_by.year - 4, 1, 1), datetime(seen_by.year - 2, 1, 1)
+    known = [case for case in cases if case["known_at"] < seen_by]
+
+    def ended(case: dict) -> bool:  # type: ignore[type-arg]
+        return case["closed_at"] is not None and case["closed_at"] < seen_by
+
+    def share(age: timedelta, kinds: dict[str, object]) -> tuple[int, int]:
+        like = [
+            case
+            for case in known
+            if oldest <= case["known_at"] < latest
+            and all(case[kind] == of for kind, of in kinds.items())
+            and not (ended(case) and case["closed_at"] - case["known_at"] < age)
+        ]
+        return sum(ended(case) and case["finding"] == "PROVEN" for case in like), len(like)
+
+    stays = 1.0
+    hopes: list[float | None] = []
+    for case in known:
+        if case["person_key"] != person or not datetime(2022, 1, 1) <= case["occurred_at"] < datetime(
+            2023, 1, 1
+        ):
+            continue
+        if ended(case):
+            hopes.append(float(case["finding"] == "PROVEN"))
+            continue
+        age = seen_by - case["known_at"]
+        found, of = share(age, {})
+        hope = found / of if of else None
+        for kind in ("field", "topic"):
+            found, of = share(age, {kind: case[kind]})
+            hope = None if hope is None else (found + 2 * hope) / (of + 2)
+        hopes.append(hope)
+    if 1.0 in hopes:
+        return 1.0
+    for hope in hopes:
+        if hope is None:
+            return None
+        stays *= 1 - hope
+    return 1 - stays
+
+
+@settings(max_examples=20, derandomize=True, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([TODAY, datetime(2023, 1, 1)]))
+def test_what_is_expected_equals_loops_over_the_cases(seed: int, seen_by: datetime):
+    cases = _random_cases(seed)
+    found = labels(_expecting(), records(post=TWO_PEOPLE, case=_frame_of(cases)), AS_OF, seen_by=seen_by)
+    expected = [_by_hand(person, cases, seen_by) for person in found["person_key"]]
+    assert found["expected"].to_list() == pytest.approx(expected)
+
+
+@settings(max_examples=20, derandomize=True, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_nothing_recorded_or_found_at_or_after_the_day_of_looking_moves_what_is_expected(seed: int):
+    random = Random(seed)
+    cases = _random_cases(seed)
+    later = [
+        {
+            **case,
+            "finding": random.choice(["PROVEN", "CLEARED", None]),
+            "closed_at": random.choice([None, TODAY, TODAY + timedelta(days=random.randrange(900))]),
+        }
+        if case["closed_at"] is None or case["closed_at"] >= TODAY  # type: ignore[operator]  # a date
+        else case
+        for case in cases
+        if case["known_at"] < TODAY  # type: ignore[operator]
+    ]
+    later += [
+        {**case, "case": f"{case['case']} later", "known_at": TODAY + timedelta(days=random.randrange(900))}
+        for case in _random_cases(seed + 1)
+    ]
+    found, moved = (
+        labels(_expecting(), records(post=TWO_PEOPLE, case=_frame_of(rows)), AS_OF, seen_by=TODAY)
+        for rows in (cases, later)
+    )
+    assert_frame_equal(found, moved, check_exact=True)

@@ -20,6 +20,7 @@ from features.definition import (
     Condition,
     ForceDefinition,
     Outcome,
+    Precedents,
     ReadKnown,
 )
 from features.specs import Catalogue, Events, Idea, Latest, count, days_since_last, ratio, total
@@ -116,6 +117,7 @@ FORCE = ForceDefinition(
         closed_at="finding_at",
         horizon_months=6,
         settle_months=6,
+        precedents=Precedents(least_months=12, most_months=48),
     ),
     baselines=Baselines(
         complaint_count="complaints_365d",

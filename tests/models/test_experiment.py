@@ -13,10 +13,11 @@ from models.experiment import (
     Experiment,
     Study,
     find_threshold,
+    fit,
+    lesson,
     live_counts,
     prepare,
     run_experiment,
-    training_rows,
 )
 from models.metrics import LiveCounts, ReplayCounts
 from models.splits import months_after
@@ -47,9 +48,9 @@ def learnt(cases: pl.DataFrame, seen_by: date) -> tuple[set[str], set[str]]:
     """Who is learnt from at `AS_OF`, and who of them as confirmed."""
     accepted = with_cases(cases)
     study = prepare(FORCE, accepted, test_as_ofs=TESTS, train_candidates=CANDIDATES)
-    rows, confirmed = training_rows(study, [AS_OF], seen_by=seen_by)
-    people = rows["person_key"]
-    return set(people), set(people.filter(pl.Series(confirmed == 1)))
+    learnt = lesson(study, [AS_OF], seen_by=seen_by, labels="settled")
+    people = learnt.rows["person_key"]
+    return set(people), set(people.filter(pl.Series(learnt.targets == 1)))
 
 
 def test_a_person_whose_case_is_open_is_not_learnt_from():
@@ -74,8 +75,69 @@ def test_a_case_not_yet_recorded_leaves_the_person_unconfirmed():
 
 
 def test_a_date_that_is_not_settled_is_not_learnt_from(study: Study):
-    rows, _ = training_rows(study, [AS_OF], seen_by=months_after(AS_OF, 12) - timedelta(days=1))
-    assert len(rows) == 0
+    too_early = months_after(AS_OF, 12) - timedelta(days=1)
+    assert len(lesson(study, [AS_OF], seen_by=too_early, labels="settled").rows) == 0
+
+
+def test_with_expected_labels_it_is_learnt_from_once_its_horizon_has_passed(study: Study):
+    passed = months_after(AS_OF, 6)
+    learnt = lesson(study, [AS_OF], seen_by=passed, labels="expected")
+    assert len(learnt.rows) == 400
+    assert len(lesson(study, [AS_OF], seen_by=passed - timedelta(days=1), labels="expected").rows) == 0
+
+
+def test_a_person_whose_case_is_open_counts_with_what_became_of_cases_like_it():
+    """Two of three cases of a year and more ago were confirmed, and all three were open for sixty days."""
+    past = [
+        case_of(f"P{n:04d}", known=datetime(2020, 2, 1), found=datetime(2020, 5, 1)).with_columns(
+            occurred_at=datetime(2020, 1, 15), case_id=pl.lit(n, pl.Int64), finding=pl.lit(finding)
+        )
+        for n, finding in enumerate(["CONFIRMED", "CONFIRMED", "NONE"], 10)
+    ]
+    known = datetime(2021, 5, 15)
+    study = prepare(
+        FORCE,
+        with_cases(pl.concat([*past, case_of("P0001", known=known, found=None)])),
+        test_as_ofs=TESTS,
+        train_candidates=CANDIDATES,
+        labels="expected",
+    )
+    learnt = lesson(study, [AS_OF], seen_by=date(2021, 7, 1), labels="expected")
+    target = dict(zip(learnt.rows["person_key"], learnt.targets, strict=True))
+    assert target["P0001"] == pytest.approx(2 / 3)
+    assert sum(target.values()) == pytest.approx(2 / 3)
+    assert learnt.confirmed == 0
+
+
+def test_a_person_whose_open_case_has_no_like_is_not_learnt_from():
+    accepted = with_cases(case_of("P0001", known=datetime(2021, 2, 5), found=None))
+    study = prepare(FORCE, accepted, test_as_ofs=TESTS, train_candidates=CANDIDATES, labels="expected")
+    learnt = lesson(study, [AS_OF], seen_by=date(2021, 7, 1), labels="expected")
+    assert "P0001" not in set(learnt.rows["person_key"])
+    assert len(learnt.rows) == 399
+
+
+def test_a_study_of_settled_dates_cannot_fit_expected_labels(study: Study):
+    with pytest.raises(ValueError, match="chosen for settled labels, not expected ones"):
+        fit(study, CANDIDATES, seen_by=TESTS[0], params=replace(QUICK, labels="expected"))
+
+
+def test_with_expected_labels_the_facts_name_the_dates_learnt_from_and_the_logistic_stays_with_the_settled(
+    experiment: Experiment,
+):
+    expected = run_experiment(
+        FORCE, small_records(), test_as_ofs=TESTS, train_candidates=CANDIDATES,
+        params=replace(QUICK, labels="expected"), until=months_after(TESTS[-1], 6), draws=200,
+    )  # fmt: skip
+    for fold, settled in zip(expected.folds, experiment.folds, strict=True):
+        assert fold.settled_as_ofs == settled.train_as_ofs
+        assert set(fold.train_as_ofs) >= set(settled.train_as_ofs)
+        assert all(months_after(day, 6) <= fold.test_as_of for day in fold.train_as_ofs)
+    for method in ("logistic", "complaint_count", "threshold_rule"):
+        assert expected.backtest.scores[method].equals(experiment.backtest.scores[method])
+    assert expected.model.confirmed < expected.model.expected
+    assert expected.model.learnt_until == months_after(max(expected.model.trained_as_ofs), 6)
+    assert expected.model.params["labels"] == "expected"
 
 
 def test_no_fold_learns_from_a_date_whose_outcome_reaches_its_test(experiment: Experiment):

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from features.errors import DataRefused
-from models.booster import matrix, raw_scores, read_booster
-from models.experiment import Study, training_rows
+from models.booster import matrix, probability, raw_scores, read_booster
+from models.experiment import Study
+from models.experiment import lesson as learn
 from models.ranker import Params, directions, train
 from models.teacher import opinion
 from tests.models.conftest import QUICK
@@ -17,8 +18,8 @@ from tests.models.small_force import CANDIDATES, CATALOGUE, TESTS
 
 @pytest.fixture(scope="module")
 def lesson(study: Study) -> tuple[np.ndarray, np.ndarray]:
-    rows, confirmed = training_rows(study, CANDIDATES, seen_by=TESTS[0])
-    return matrix(rows, study.table.schema), confirmed
+    learnt = learn(study, CANDIDATES, seen_by=TESTS[0], labels="settled")
+    return matrix(learnt.rows, study.table.schema), learnt.targets
 
 
 def hash_of(text: str) -> str:
@@ -75,6 +76,18 @@ def test_a_lesson_in_which_nobody_or_everybody_is_confirmed_is_refused(
         train(lesson[0], np.full(len(lesson[0]), share), study.table.schema, QUICK)
 
 
+def test_probabilities_are_learnt_from_as_well_as_findings(
+    study: Study, lesson: tuple[np.ndarray, np.ndarray]
+):
+    features, confirmed = lesson
+    schema = study.table.schema
+    certain = raw_scores(read_booster(train(features, confirmed, schema, QUICK), schema), features)
+    hoped_for = 0.1 + 0.5 * confirmed
+    likely = raw_scores(read_booster(train(features, hoped_for, schema, QUICK), schema), features)
+    assert probability(likely).mean() == pytest.approx(hoped_for.mean(), abs=0.01)
+    assert np.corrcoef(certain, likely)[0, 1] > 0.9
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
@@ -83,6 +96,7 @@ def test_a_lesson_in_which_nobody_or_everybody_is_confirmed_is_refused(
         ({"feature_share": 1.5}, r"feature_share must lie in \(0, 1\], not 1.5"),
         ({"teacher_share": 1.5}, r"teacher_share must lie in \[0, 1\], not 1.5"),
         ({"l2_share": -1.0}, "must not be negative"),
+        ({"labels": "hoped for"}, "labels must be one of settled, expected"),
     ],
 )
 def test_parameters_cannot_be_built_wrong(wrong: dict[str, float], says: str):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import WrongUsage
-from models.splits import Fold, months_after, settled_as_ofs, temporal_folds
+from models.splits import Fold, months_after, settled_as_ofs, temporal_folds, train_as_ofs
 
 DAYS = st.dates(date(2000, 1, 1), date(2030, 1, 1))
 
@@ -15,7 +15,17 @@ DAYS = st.dates(date(2000, 1, 1), date(2030, 1, 1))
 def test_a_test_trains_on_dates_settled_by_then_and_on_no_other():
     years = [date(year, 1, 1) for year in range(2003, 2012)]
     folds = temporal_folds([date(2009, 1, 1)], years, horizon_months=24, settle_months=24)
-    assert folds == (Fold(date(2009, 1, 1), (date(2003, 1, 1), date(2004, 1, 1), date(2005, 1, 1))),)
+    settled = (date(2003, 1, 1), date(2004, 1, 1), date(2005, 1, 1))
+    assert folds == (Fold(date(2009, 1, 1), settled, settled),)
+
+
+def test_with_expected_labels_a_test_trains_on_dates_whose_horizon_has_passed_by_then():
+    years = [date(year, 1, 1) for year in range(2003, 2012)]
+    (fold,) = temporal_folds(
+        [date(2009, 1, 1)], years, horizon_months=24, settle_months=24, labels="expected"
+    )
+    assert fold.train_as_ofs == tuple(date(year, 1, 1) for year in range(2003, 2008))
+    assert fold.settled_as_ofs == tuple(date(year, 1, 1) for year in range(2003, 2006))
 
 
 def test_a_date_is_settled_on_the_day_its_wait_ends_and_not_the_day_before():
@@ -36,7 +46,22 @@ def test_no_test_date_is_refused():
 
 def test_a_fold_cannot_be_built_to_train_on_its_own_test_date():
     with pytest.raises(ValueError, match="not before it"):
-        Fold(date(2020, 1, 1), (date(2020, 1, 1),))
+        Fold(date(2020, 1, 1), (date(2020, 1, 1),), ())
+
+
+def test_a_fold_cannot_call_dates_settled_that_it_does_not_train_on():
+    with pytest.raises(ValueError, match="does not train on"):
+        Fold(date(2020, 1, 1), (date(2018, 1, 1),), (date(2017, 1, 1),))
+
+
+@given(st.lists(DAYS, min_size=1), DAYS, st.integers(1, 36), st.integers(0, 36))
+def test_whatever_the_labels_the_horizon_of_what_is_learnt_has_passed(
+    candidates: list[date], test: date, horizon: int, settle: int
+):
+    wait = {"by": test, "horizon_months": horizon, "settle_months": settle}
+    passed = train_as_ofs(candidates, **wait, labels="expected")
+    assert set(settled_as_ofs(candidates, **wait)) <= set(passed)
+    assert all(months_after(day, horizon) <= test for day in passed)
 
 
 @given(st.lists(DAYS, min_size=1), DAYS, st.integers(1, 36), st.integers(0, 36))

@@ -11,7 +11,16 @@ from datetime import date, datetime, time
 
 import polars as pl
 
-from features.definition import Baselines, Calendar, Cohort, Condition, ForceDefinition, Outcome, ReadKnown
+from features.definition import (
+    Baselines,
+    Calendar,
+    Cohort,
+    Condition,
+    ForceDefinition,
+    Outcome,
+    Precedents,
+    ReadKnown,
+)
 from features.specs import (
     Aggregate,
     Catalogue,
@@ -250,6 +259,7 @@ FORCE = ForceDefinition(
         closed_at="closed_date",
         horizon_months=24,
         settle_months=24,
+        precedents=Precedents(kinds=("category", "code_group"), least_months=48, most_months=120),
     ),
     baselines=Baselines(
         complaint_count="complaints_1825d",
