@@ -31,7 +31,14 @@ class Review(BaseModel):
         default=0, ge=0, description="leads a batch may open; 0 means 1 % of the cohort, at least 10"
     )
     sample: int = Field(
-        default=5, ge=0, description="people drawn at random for desk review beside each batch"
+        default=5, ge=0, description="people drawn at random of everyone below the leads, for desk review"
+    )
+    band_sample: int = Field(
+        default=2, ge=0, description="people drawn beside them from each band of scores below the leads"
+    )
+    bands: tuple[float, ...] = Field(
+        default=(0.05, 0.20),
+        description="where the bands end, as shares of those below the leads from the top",
     )
     min_lift: float = Field(
         default=3.0, gt=0, description="the threshold's least confirmed rate, as a multiple of the base rate"

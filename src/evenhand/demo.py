@@ -14,7 +14,7 @@ import polars as pl
 
 from evenhand.config import Config
 from evenhand.leads.review import outcomes
-from evenhand.steps import print_account, print_comparison
+from evenhand.steps import print_account, print_comparison, print_samples
 from evenhand.story import batch_days, empty_register, midnight, record_decided, simulate_once
 from evenhand.terminal import heading, say, show
 from evenhand.workspace import ScoredBatch, TrainedRun, Workspace
@@ -55,6 +55,7 @@ def run_demo(config: Config, *, officers: int, months: int, progress: Callable[[
     heading("4. Confirmed against wrong at the same capacity")
     comparison = workspace.compare([trained.run_id])
     print_comparison(comparison)
+    print_samples(workspace.sample_estimates())
     chart = comparison.write_chart(workspace.home / "compare.svg")
     card = workspace.card(trained.registered.version, written_at=midnight(end))
     places = sum(scored.opened.capacity for scored in batches if scored.opened)

@@ -14,6 +14,7 @@ from evenhand.workspace import Engine, Workspace
 from features.errors import WrongUsage
 
 if TYPE_CHECKING:
+    from evenhand.leads.estimates import SampleEstimates
     from features.account import Account
     from models.compare import Comparison
 
@@ -208,6 +209,14 @@ def print_comparison(comparison: Comparison) -> None:
         )
 
 
+def print_samples(samples: SampleEstimates | None) -> None:
+    """Base rate, precision and recall by the review samples, the naive estimate beside them."""
+    if samples is not None:
+        heading("live: what leads and review samples say of everybody, by design weights; 95 % intervals")
+        say(samples.says)
+        show(samples.frame().with_columns(pl.col("as_of").cast(pl.String).fill_null("all")).drop("batch"))
+
+
 VERSUS = {"reference_found_more": "reference_found_more", "more_low": "low", "more_high": "high"}
 
 
@@ -233,16 +242,23 @@ def compare(
     workspace: Workspace, *, runs: Sequence[str], capacity: int | None, chart: Path | None, as_json: bool
 ) -> None:
     comparison = workspace.compare(runs, capacity=capacity)
+    samples = workspace.sample_estimates()
     if chart:
         comparison.write_chart(chart)
     if as_json:
         live = None if comparison.live is None else comparison.live.metrics()
         show_json(
-            {"reference": comparison.reference, "rankings": comparison.frame().to_dicts(), "live": live}
+            {
+                "reference": comparison.reference,
+                "rankings": comparison.frame().to_dicts(),
+                "live": live,
+                "samples": None if samples is None else samples.frame().to_dicts(),
+            }
         )
         return
     say(f"Reference: {comparison.reference}. Every list has the same capacity; intervals are 95 %, paired.")
     print_comparison(comparison)
+    print_samples(samples)
     if chart:
         say(f"\nDrawn to {chart}")
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from evenhand.governance.card import WrittenCard
     from evenhand.governance.gate import Permit
     from evenhand.governance.records import Records
+    from evenhand.leads.estimates import SampleEstimates
     from evenhand.leads.opening import Opened
     from evenhand.leads.register import Register
     from evenhand.provenance import Recipe
@@ -430,6 +431,15 @@ class Workspace:
         )
         return leads if leads.height else None
 
+    def sample_estimates(self) -> SampleEstimates | None:
+        """What reviews of leads and samples say of everybody; None where none of a batch with samples is decided."""
+        if self.force.use == "validation":
+            return None
+        from evenhand.leads.estimates import sample_estimates
+
+        with self.register() as register:
+            return sample_estimates(register, force=self.force.name)
+
     @contextmanager
     def register(self) -> Iterator[Register]:
         """The register of leads, brought to its present form."""
@@ -505,6 +515,7 @@ class Workspace:
     ) -> Opened:
         from evenhand.leads.opening import Terms, open_leads
         from features.evidence import rows_behind_each
+        from models.sampling import Sizes
         from models.scoring import score
 
         def rescore(people: pl.DataFrame) -> pl.DataFrame:
@@ -524,7 +535,11 @@ class Workspace:
             capacity=batch.capacity,
             threshold=batch.threshold.score,
             seed=self.config.seed,
-            sample_size=self.config.review.sample,
+            samples=Sizes(
+                random=self.config.review.sample,
+                by_band=self.config.review.band_sample,
+                bands=self.config.review.bands,
+            ),
         )
         with self.register() as register:
             return open_leads(

@@ -27,6 +27,7 @@ from evenhand.leads.register import Register
 from evenhand.leads.standing import standing
 from evenhand.leads.tables import Base, Batch, Evidence, Lead, Reason
 from features.errors import WrongUsage
+from models.sampling import LEAD, Sizes, draw
 
 # `rescore(frame[person_key, known_from]) -> frame[person_key, score]`: the score of each person from rows
 # with `known_at >= known_from` alone.
@@ -66,8 +67,8 @@ class Terms:
         fingerprints: of every accepted table that was read, by name.
         capacity: how many leads may open at most.
         threshold: a score must be above it, not at it.
-        seed: of the random review sample.
-        sample_size: how many of those not listed are drawn for a desk review.
+        seed: of the review samples.
+        samples: how many are drawn for a desk review beside the leads.
     """
 
     force: str
@@ -76,20 +77,28 @@ class Terms:
     capacity: int
     threshold: float
     seed: int
-    sample_size: int
+    samples: Sizes
 
     def __post_init__(self) -> None:
         if self.capacity < 1:
             raise WrongUsage(f"capacity = {self.capacity}: expected 1 or more leads a batch.")
         if not math.isfinite(self.threshold):
             raise WrongUsage(f"threshold = {self.threshold}: expected a number.")
-        if self.sample_size < 0:
-            raise WrongUsage(f"sample_size = {self.sample_size}: expected 0 or more people.")
 
     def batch_id(self, as_of: date) -> str:
         """A hash of everything that decides the batch."""
-        content = {**self.__dict__, "fingerprints": dict(self.fingerprints), "as_of": as_of.isoformat()}
+        content = {**self.kept(), "as_of": as_of.isoformat()}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+    def kept(self) -> dict[str, Any]:
+        """The terms by the names of the register's columns."""
+        return {
+            **{name: value for name, value in self.__dict__.items() if name != "samples"},
+            "fingerprints": dict(self.fingerprints),
+            "sample_size": self.samples.random,
+            "band_sample_size": self.samples.by_band,
+            "bands": list(self.samples.bands),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +144,7 @@ class Opened:
             ("cleared, but new records carry the score", self.carried_by_new_records),
             ("no reason that rests on records", self.without_record),
             ("above the threshold, beyond capacity", self.over_capacity),
-            (f"random review sample, of {self.sample_from:,}", self.sampled),
+            (f"drawn for review by lot, of {self.sample_from:,}", self.sampled),
         ]
 
     def __str__(self) -> str:
@@ -157,21 +166,24 @@ class Opened:
 
 @dataclass(frozen=True, kw_only=True)
 class _Listed:
-    """Someone who gets a file: by score or by lot."""
+    """Someone who gets a file: by score or by lot, and how likely that was."""
 
     person_key: object
     score: float
     rank: int
     kind: str
+    stratum: str
+    inclusion: float
     evidence: Mapping[str, pl.DataFrame]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Choice:
-    """Who is listed and how everyone else above the threshold was accounted for."""
+    """Who is listed, out of how many of each stratum, and how everyone else above the threshold was accounted for."""
 
     leads: Sequence[_Listed]
     sample: Sequence[_Listed]
+    strata: Mapping[str, int]
     counts: Mapping[str, int]
 
 
@@ -208,14 +220,15 @@ def open_leads(
             if stored := session.get(Batch, batch_id):
                 return _opened(stored, already_there=True)
             known = standing(session, force=terms.force, at=scored_at)
-            choice = _choose(scored, terms, known, rescore, evidence_of)
+            choice = _choose(scored, as_of, terms, known, rescore, evidence_of)
             batch = Batch(
                 id=batch_id,
                 as_of=as_of,
                 scored_at=scored_at,
                 simulated=permit.simulated,
                 demo=permit.demo,
-                **{**terms.__dict__, "fingerprints": dict(terms.fingerprints)},
+                **terms.kept(),
+                strata=dict(choice.strata),
                 **choice.counts,
             )
             session.add(batch)
@@ -238,7 +251,7 @@ def _single_date(frame: pl.DataFrame) -> date:
 
 
 def _choose(
-    scored: Scored, terms: Terms, known: pl.DataFrame, rescore: Rescore, evidence_of: EvidenceOf
+    scored: Scored, as_of: date, terms: Terms, known: pl.DataFrame, rescore: Rescore, evidence_of: EvidenceOf
 ) -> _Choice:
     people = _with_standing(scored.frame, known)
     above = people.filter(pl.col("score") > terms.threshold)
@@ -250,24 +263,33 @@ def _choose(
     candidates = not_open.filter(~_is_among(withheld)).sort("rank", "text_key")
     shown = _Shown(_columns_on_record(scored.reasons), evidence_of)
 
-    def drawn_from(listed: Iterable[object]) -> list[tuple[object, float, int]]:
+    def could_be_reviewed(listed: Iterable[object]) -> pl.DataFrame:
+        """Everyone who could have been listed or drawn: stratum, inclusion and reviewed beside score and rank."""
+        listed = list(listed)
         pool = people.filter(
-            ~_is_among(listed)
-            & ~pl.col("open_lead")
+            _is_among(listed)
+            | ~pl.col("open_lead")
             & ~pl.col("open_sample")
             & (pl.col("cleared_at").is_null() | _is_among(carried))
         )
-        return _by_lot(pool, terms.seed)
+        drawn = draw(pool, listed, terms.samples, [terms.seed, as_of.toordinal()])
+        return pool.join(drawn, on="person_key")
+
+    def by_lot(design: pl.DataFrame) -> list[tuple[object, float, int]]:
+        drawn = design.filter(pl.col("reviewed") & (pl.col("stratum") != LEAD)).sort("text_key")
+        return list(drawn.select("person_key", "score", "rank").iter_rows())
 
     # Nearly everyone with a reason has a record to show, so who will be listed and drawn can be asked for at once.
     likely = [key for key, _, _ in shown.claimed(candidates)[: terms.capacity]]
-    shown.ask([*likely, *(key for key, _, _ in drawn_from(likely)[: terms.sample_size])])
-    leads, without_record, over_capacity = _fill(candidates, shown, terms.capacity)
-    pool = drawn_from(lead.person_key for lead in leads)
-    sample = _as_listed(pool[: terms.sample_size], "sample", shown)
+    shown.ask([*likely, *(key for key, _, _ in by_lot(could_be_reviewed(likely)))])
+    chosen, without_record, over_capacity = _fill(candidates, shown, terms.capacity)
+    design = could_be_reviewed(key for key, _, _ in chosen)
+    leads = _as_listed(chosen, "lead", shown, design)
+    sample = _as_listed(by_lot(design), "sample", shown, design)
     return _Choice(
         leads=leads,
         sample=sample,
+        strata=dict(design.group_by("stratum").len().sort("stratum").iter_rows()),
         counts={
             "scored": people.height,
             "above_threshold": above.height,
@@ -277,7 +299,7 @@ def _choose(
             "carried_by_new_records": len(carried),
             "without_record": without_record,
             "over_capacity": over_capacity,
-            "sample_from": len(pool),
+            "sample_from": design.height - len(leads),
             "sampled": len(sample),
         },
     )
@@ -351,36 +373,44 @@ class _Shown:
         return any(direction == "for" and column in rows for direction, column in self._on_record[person])
 
 
-def _fill(candidates: pl.DataFrame, shown: _Shown, capacity: int) -> tuple[list[_Listed], int, int]:
+def _fill(
+    candidates: pl.DataFrame, shown: _Shown, capacity: int
+) -> tuple[list[tuple[object, float, int]], int, int]:
     """Leads in rank order up to capacity; how many had no record to show; how many came too late."""
     waiting = shown.claimed(candidates)
     without_record = len(candidates) - len(waiting)
-    leads: list[_Listed] = []
+    leads: list[tuple[object, float, int]] = []
     while waiting and len(leads) < capacity:
         turn, waiting = waiting[: capacity - len(leads)], waiting[capacity - len(leads) :]
         shown.ask(key for key, _, _ in turn)
         on_record = [one for one in turn if shown.has_record(one[0])]
         without_record += len(turn) - len(on_record)
-        leads += _as_listed(on_record, "lead", shown)
+        leads += on_record
     return leads, without_record, len(waiting)
 
 
-def _as_listed(people: Iterable[tuple[object, float, int]], kind: str, shown: _Shown) -> list[_Listed]:
-    people = list(people)
+def _as_listed(
+    people: Sequence[tuple[object, float, int]], kind: str, shown: _Shown, design: pl.DataFrame
+) -> list[_Listed]:
     shown.ask(key for key, _, _ in people)
+    chances = {
+        key: (stratum, inclusion)
+        for key, stratum, inclusion in design.filter(_is_among(key for key, _, _ in people))
+        .select("person_key", "stratum", "inclusion")
+        .iter_rows()
+    }
     return [
-        _Listed(person_key=key, score=score, rank=rank, kind=kind, evidence=shown.rows(key))
+        _Listed(
+            person_key=key,
+            score=score,
+            rank=rank,
+            kind=kind,
+            stratum=chances[key][0],
+            inclusion=chances[key][1],
+            evidence=shown.rows(key),
+        )
         for key, score, rank in people
     ]
-
-
-def _by_lot(pool: pl.DataFrame, seed: int) -> list[tuple[object, float, int]]:
-    """Person, score and rank in random order, which depends on the seed and the date, not on that of the rows."""
-    drawn = sorted(
-        pool.select("person_key", "score", "rank", "text_key", "as_of").iter_rows(),
-        key=lambda row: hashlib.sha256(f"{seed}/{row[4]}/{row[3]}".encode()).digest(),
-    )
-    return [(key, score, rank) for key, score, rank, _, _ in drawn]
 
 
 def lead_id(batch_id: str, person_key: object) -> str:
@@ -428,6 +458,8 @@ def _lead(batch: Batch, one: _Listed) -> Lead:
         score=one.score,
         rank=one.rank,
         kind=one.kind,
+        stratum=one.stratum,
+        inclusion=one.inclusion,
     )
 
 

@@ -198,6 +198,8 @@ OUTCOME_SCHEMA = pl.Schema(
         "person_key": pl.String(),
         "kind": pl.String(),
         "rank": pl.Int64(),
+        "stratum": pl.String(),
+        "inclusion": pl.Float64(),
         "outcome": pl.String(),
         "reviewed_at": pl.Datetime("us"),
         "innocent_explanation": pl.String(),
@@ -208,9 +210,9 @@ OUTCOME_SCHEMA = pl.Schema(
 def outcomes(register: Register, *, known_before: datetime | None = None) -> pl.DataFrame:
     """One row for each lead and each sampled file, with its latest review's outcome or `open`.
 
-    Columns `[batch, force, lead, model, as_of, opened_at, person_key, kind, rank, outcome, reviewed_at,
-    innocent_explanation]`. It tells lead from sample and gives the rank: it is for counting, not for
-    reviewers. Routes have no part in it.
+    Columns `[batch, force, lead, model, as_of, opened_at, person_key, kind, rank, stratum, inclusion,
+    outcome, reviewed_at, innocent_explanation]`. It tells lead from sample and gives rank and chance of
+    review: it is for counting, not for reviewers. Routes have no part in it.
 
     Args:
         known_before: only batches and reviews made before this instant; all of them where None.
@@ -237,4 +239,4 @@ def _outcome_row(batch: Batch, lead: Lead, review: Review | None) -> tuple[objec
     if review is not None:
         found = (review.outcome, review.reviewed_at, review.innocent_explanation)
     opened = (batch.id, batch.force, lead.id, batch.model, lead.as_of, batch.scored_at)
-    return (*opened, lead.person_key, lead.kind, lead.rank, *found)
+    return (*opened, lead.person_key, lead.kind, lead.rank, lead.stratum, lead.inclusion, *found)

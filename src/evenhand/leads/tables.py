@@ -43,13 +43,16 @@ class Batch(Base):
     """One scoring run: what it was made from, and what became of everyone above the threshold.
 
     `id` is a hash of everything that decides the outcome, so that the same run is the same batch. Everyone
-    above the threshold is opened, already open, cleared, without a record to show, or over capacity.
+    above the threshold is opened, already open, cleared, without a record to show, or over capacity. `strata`
+    tells how many could have been reviewed in each stratum of the review samples; null in batches made
+    before there were strata.
     """
 
     __tablename__ = "batch"
     __table_args__ = (
         CheckConstraint("capacity >= 1", name="capacity"),
         CheckConstraint("sample_size >= 0", name="sample_size"),
+        CheckConstraint("band_sample_size >= 0", name="band_sample_size"),
         CheckConstraint("opened <= capacity", name="capacity_is_a_ceiling"),
         CheckConstraint(
             "above_threshold = opened + already_open + cleared + without_record + over_capacity",
@@ -66,6 +69,9 @@ class Batch(Base):
     threshold: Mapped[float]
     seed: Mapped[int] = mapped_column(BigInteger)
     sample_size: Mapped[int]
+    band_sample_size: Mapped[int]
+    bands: Mapped[list[float]] = mapped_column(JSON)
+    strata: Mapped[dict[str, int] | None] = mapped_column(JSON)
     scored_at: Mapped[datetime]
     simulated: Mapped[bool]
     demo: Mapped[bool]
@@ -82,7 +88,11 @@ class Batch(Base):
 
 
 class Lead(Base):
-    """One person in one batch, listed by score or drawn at random; `kind` is never shown to a reviewer."""
+    """One person in one batch, listed by score or drawn by lot.
+
+    `kind`, `stratum` and `inclusion` (the chance of being reviewed at all, known before the draw) are never
+    shown to a reviewer; the latter two are null in batches made before there were strata.
+    """
 
     __tablename__ = "lead"
     __table_args__ = (
@@ -90,6 +100,7 @@ class Lead(Base):
         CheckConstraint(one_of("kind", KINDS), name="kind"),
         CheckConstraint('"rank" >= 1', name="rank"),
         CheckConstraint(filled("person_key"), name="person_key"),
+        CheckConstraint("inclusion > 0 AND inclusion <= 1", name="inclusion"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -99,6 +110,8 @@ class Lead(Base):
     score: Mapped[float]
     rank: Mapped[int]
     kind: Mapped[str]
+    stratum: Mapped[str | None]
+    inclusion: Mapped[float | None]
 
 
 class Reason(Base):

@@ -13,6 +13,7 @@ import pytest
 from evenhand.governance.gate import Permit
 from evenhand.leads.opening import EvidenceOf, Opened, Terms, open_leads
 from evenhand.leads.register import Register, open_register
+from models.sampling import Sizes
 
 AS_OF = date(2024, 1, 1)
 SCORED_AT = datetime(2024, 1, 1, 9)
@@ -23,7 +24,7 @@ TERMS = Terms(
     capacity=3,
     threshold=0.5,
     seed=1,
-    sample_size=0,
+    samples=Sizes(),
 )
 
 Rescored = Mapping[str, float]

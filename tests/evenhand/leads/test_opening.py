@@ -13,12 +13,15 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from evenhand.leads.opening import Opened, Terms, batches, lead_id
 from evenhand.leads.reading import show_lead
 from evenhand.leads.register import Register, open_register
 from evenhand.leads.review import outcomes, record_reviews
+from evenhand.leads.tables import Batch
 from features.errors import WrongUsage
+from models.sampling import Sizes
 from tests.evenhand.leads.conftest import (
     AS_OF,
     TERMS,
@@ -108,9 +111,9 @@ def test_ties_at_the_end_of_the_list_do_not_depend_on_the_order_of_rows(tmp_path
 
 
 def test_running_the_same_batch_twice_changes_nothing(register: Register, opening: Opening) -> None:
-    first = opening(FIVE, sample_size=1)
+    first = opening(FIVE, samples=Sizes(random=1))
     before = outcomes(register)
-    again = opening(FIVE, sample_size=1, scored_at=datetime(2024, 1, 1, 23))
+    again = opening(FIVE, samples=Sizes(random=1), scored_at=datetime(2024, 1, 1, 23))
     assert again.already_there
     assert not first.already_there
     assert again.lines() == first.lines()
@@ -134,7 +137,8 @@ def test_a_batch_stands_as_it_was_even_after_reviews(register: Register, opening
         {"capacity": 4},
         {"threshold": 0.51},
         {"seed": 2},
-        {"sample_size": 1},
+        {"samples": Sizes(random=1)},
+        {"samples": Sizes(by_band=1)},
     ],
 )
 def test_whatever_decides_a_batch_is_in_its_name(changed: dict[str, object]) -> None:
@@ -228,7 +232,7 @@ def test_people_of_one_force_do_not_stand_for_those_of_another(register: Registe
 
 
 def test_the_sample_is_drawn_from_those_not_listed(register: Register, opening: Opening) -> None:
-    opened = opening(FIVE, capacity=2, sample_size=10)
+    opened = opening(FIVE, capacity=2, samples=Sizes(random=10))
     assert sorted(names(register, "sample")) == ["cyd", "dee", "eve"]
     assert (opened.sample_from, opened.sampled) == (3, 3)
 
@@ -238,7 +242,7 @@ def test_the_sample_depends_on_its_seed_and_not_on_the_order_of_rows(tmp_path: P
     drawn = []
     for number, (seed, people) in enumerate([(1, cohort), (1, dict(reversed(cohort.items()))), (2, cohort)]):
         with open_register(tmp_path / f"{number}.db") as register:
-            Opening(register)(people, sample_size=12, seed=seed)
+            Opening(register)(people, samples=Sizes(random=12), seed=seed)
             drawn.append(sorted(names(register, "sample")))
     assert drawn[0] == drawn[1] != drawn[2]
 
@@ -247,7 +251,7 @@ def test_every_person_is_as_likely_to_be_sampled() -> None:
     cohort = {f"p{number}": 0.1 for number in range(10)}
     with open_register("sqlite://") as register:
         for seed in range(100):
-            Opening(register)(cohort, sample_size=2, seed=seed, force=f"force {seed}")
+            Opening(register)(cohort, samples=Sizes(random=2), seed=seed, force=f"force {seed}")
         drawn = Counter(names(register, "sample"))
     # 100 draws of 2 from 10: 20 times each, and outside 5 to 38 about once in ten thousand people.
     assert set(drawn) == set(cohort)
@@ -259,14 +263,29 @@ def test_neither_the_cleared_nor_those_with_an_open_file_are_sampled(
 ) -> None:
     first = opening(FIVE, capacity=2)
     clear(register, first, "ann", at=datetime(2024, 2, 1))
-    opening(FIVE, as_of=LATER, capacity=1, sample_size=10, rescored={})
+    opening(FIVE, as_of=LATER, capacity=1, samples=Sizes(random=10), rescored={})
     assert names(register) == ["ann", "bob", "cyd"]
     assert sorted(names(register, "sample")) == ["dee", "eve"]
-    assert opening(FIVE, as_of=date(2024, 5, 1), sample_size=10, rescored={}).sample_from == 0
+    assert opening(FIVE, as_of=date(2024, 5, 1), samples=Sizes(random=10), rescored={}).sample_from == 0
+
+
+def test_each_file_tells_its_stratum_and_how_likely_it_was(register: Register, opening: Opening) -> None:
+    cohort = {f"p{number:03}": 0.9 - number / 300 for number in range(203)}
+    opened = opening(cohort, samples=Sizes(random=20, by_band=10, bands=(0.1, 0.5)))
+    files = outcomes(register)
+    assert opened.sampled == files.filter(pl.col("kind") == "sample").height
+    assert 30 <= opened.sampled <= 50
+    chances = dict(files.select("stratum", "inclusion").unique().iter_rows())
+    assert chances == pytest.approx(
+        {"lead": 1.0, "band 1": 1 - 0.9 * 0.5, "band 2": 1 - 0.9 * 0.875, "band 3": 1 - 0.9 * 0.9}
+    )
+    with register.reading() as session:
+        strata = session.scalars(select(Batch.strata)).one()
+    assert strata == {"lead": 3, "band 1": 20, "band 2": 80, "band 3": 100}
 
 
 def test_a_person_cleared_by_a_sampled_review_is_cleared(register: Register, opening: Opening) -> None:
-    first = opening({"ann": 0.1, "bob": 0.9}, sample_size=1)
+    first = opening({"ann": 0.1, "bob": 0.9}, samples=Sizes(random=1))
     clear(register, first, "ann", at=datetime(2024, 2, 1))
     assert opening({"ann": 0.9, "bob": 0.1}, as_of=LATER, rescored={}).cleared == 1
 
@@ -366,7 +385,7 @@ def test_two_that_open_the_same_batch_at_once_write_it_once(register: Register, 
 
 
 def test_records_are_asked_for_once_a_batch(opening: Opening) -> None:
-    opened = opening(FIVE, sample_size=1)
+    opened = opening(FIVE, samples=Sizes(random=1))
     assert (opened.opened, opened.sampled) == (3, 1)
     assert opening.times_records_were_asked_for == 1
 
@@ -399,7 +418,6 @@ def test_a_batch_has_one_date(opening: Opening) -> None:
     ("changed", "said"),
     [
         ({"capacity": 0}, "capacity = 0"),
-        ({"sample_size": -1}, "sample_size = -1"),
         ({"threshold": float("nan")}, "threshold = nan"),
     ],
 )
@@ -451,7 +469,7 @@ def test_everyone_above_the_threshold_is_accounted_for_once(
         anew = {person: 0.9 for person, (_, _, again) in cohort.items() if again}
         second = opening(
             batch(scores, as_of=LATER, reasons=reasons), as_of=LATER, capacity=capacity,
-            sample_size=sample_size, rescored=anew,
+            samples=Sizes(random=sample_size), rescored=anew,
         )  # fmt: skip
         assert second.above_threshold == (
             second.opened

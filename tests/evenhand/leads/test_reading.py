@@ -12,6 +12,7 @@ from evenhand.leads.reading import ShownLead, leads_frame, show_lead
 from evenhand.leads.register import Register
 from evenhand.leads.review import record_reviews, record_routes
 from features.errors import WrongUsage
+from models.sampling import Sizes
 from tests.evenhand.leads.conftest import Opening, batch, reason, review_rows
 from tests.evenhand.leads.test_review import routes
 
@@ -24,7 +25,7 @@ def blank(shown: ShownLead) -> str:
 
 
 def test_a_sampled_file_looks_like_any_other(register: Register, opening: Opening) -> None:
-    opened = opening(TWENTY, sample_size=5)
+    opened = opening(TWENTY, samples=Sizes(random=5))
     assert (opened.opened, opened.sampled) == (3, 5)
     files = [show_lead(register, lead) for lead in leads_frame(register)["lead"]]
     assert len(files) == 8
@@ -34,7 +35,7 @@ def test_a_sampled_file_looks_like_any_other(register: Register, opening: Openin
 def test_neither_list_nor_file_tells_score_rank_kind_or_threshold(
     register: Register, opening: Opening
 ) -> None:
-    opened = opening({"ann": 0.87654, "bob": 0.1}, threshold=0.54321, sample_size=1)
+    opened = opening({"ann": 0.87654, "bob": 0.1}, threshold=0.54321, samples=Sizes(random=1))
     assert leads_frame(register).columns == [
         "lead",
         "as_of",
@@ -102,7 +103,7 @@ def test_a_long_record_is_shown_in_part_and_kept_in_full(register: Register, ope
 
 
 def test_a_file_without_reasons_says_none(register: Register, opening: Opening) -> None:
-    opened = opening(batch({"ann": 0.9, "bob": 0.1}, reasons=[reason("ann")]), sample_size=1)
+    opened = opening(batch({"ann": 0.9, "bob": 0.1}, reasons=[reason("ann")]), samples=Sizes(random=1))
     shown = show_lead(register, lead_id(opened.batch, "bob"))
     assert "Reasons for:\n  - none" in str(shown)
     assert "<h4>Reasons for</h4><p>None.</p>" in shown._repr_html_()

@@ -10,12 +10,14 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
-from evenhand.leads.register import MIGRATIONS, Register, open_register
+from evenhand.leads.estimates import sample_estimates
+from evenhand.leads.register import MIGRATIONS, Register, _alembic, open_register
 from evenhand.leads.review import outcomes
 from evenhand.leads.tables import Base, Lead, Review, RouteTaken
 from features.errors import WrongUsage
@@ -92,6 +94,21 @@ def test_a_register_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         open_register(file)
 
 
+def test_a_register_of_the_first_schema_keeps_its_batches(tmp_path: Path) -> None:
+    file = tmp_path / "register.db"
+    with open_register(file) as register:
+        Opening(register)({"ann": 0.9, "bob": 0.1})
+        with register.engine.begin() as connection:
+            config = _alembic()
+            config.attributes["connection"] = connection
+            command.downgrade(config, "0001")
+    with open_register(file) as register:
+        found = outcomes(register)
+        assert found["person_key"].to_list() == ["ann"]
+        assert found.select("stratum", "inclusion").row(0) == (None, None)
+        assert sample_estimates(register, force="simulated") is None
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [
@@ -121,6 +138,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         'UPDATE lead SET "rank" = 0',
         "UPDATE lead SET batch_id = 'no such batch'",
         "UPDATE lead SET person_key = ' '",
+        "UPDATE lead SET inclusion = 0",
         "UPDATE batch SET opened = capacity + 1, above_threshold = capacity + 1",
         "UPDATE batch SET above_threshold = above_threshold + 1",
         "UPDATE reason SET direction = 'neither'",

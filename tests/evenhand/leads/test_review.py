@@ -12,6 +12,7 @@ from evenhand.leads.reading import leads_frame
 from evenhand.leads.register import Register
 from evenhand.leads.review import Recorded, outcomes, record_reviews, record_routes
 from features.errors import DataRefused
+from models.sampling import Sizes
 from tests.evenhand.leads.conftest import Opening, review_rows
 
 FEBRUARY, MARCH = datetime(2024, 2, 1), datetime(2024, 3, 1)
@@ -20,7 +21,7 @@ FEBRUARY, MARCH = datetime(2024, 2, 1), datetime(2024, 3, 1)
 @pytest.fixture
 def ann(opening: Opening) -> str:
     """The lead about ann; bob's is beside it."""
-    return lead_id(opening({"ann": 0.9, "bob": 0.8, "cyd": 0.1}, sample_size=1).batch, "ann")
+    return lead_id(opening({"ann": 0.9, "bob": 0.8, "cyd": 0.1}, samples=Sizes(random=1)).batch, "ann")
 
 
 def routes(*rows: tuple[str, str, datetime]) -> pl.DataFrame:
