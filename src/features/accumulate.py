@@ -1,87 +1,177 @@
-"""The one loop over event rows, compiled.
+"""The loops over event rows, compiled.
 
 A row that was known by the first as-of date after it happened, and that no later version ever replaced, adds
-to one place of a dense grid. Such rows are nearly all of them, and the grid's places for one stretch of time
-lie together, so that rows in order of time hit the processor's cache. The few others are handed back.
+to one place of a dense grid. Such rows are nearly all of them: one loop finds the place of each, and one short
+loop for each partial goes through them. The grid's places of one partial for one stretch of time lie together,
+so that for rows in order of time each loop stays within the processor's cache. The few other rows are handed
+back.
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numba import njit
 
-MICROSECONDS_A_DAY = 86_400_000_000
+from features.windows import MICROSECONDS_A_DAY
+
 NOWHERE = -1
+
+# Sums of doubles depend on the order of their terms, and a scan on several threads has none. So each value
+# is rounded to a multiple of GRID (about a millionth of a unit); sums of such numbers are exact in a double,
+# and with it the same in any order, as long as they stay far below 2**53 times as much.
+GRID = 2.0**-20
+# Added and taken away again, it rounds a double to the nearest multiple of GRID (even where two are as near), in two
+# additions: doubles around it lie GRID apart. Beyond 2**31 it rounds to even multiples; whole numbers it leaves alone.
+ROUNDING = 1.5 * 2.0**52 * GRID
+
+# What of a row's number is merged: the number as it is, rounded to a multiple of GRID, the size of that, 1 where
+# there is a number, or 1 for the row whatever stands in it.
+Take = Literal["number", "rounded", "size", "present", "row"]
+Combine = Literal["sum", "min", "max"]
+
+
+def add_batch(
+    places: np.ndarray, numbers: np.ndarray, take: Take, combine: Combine, partial: np.ndarray
+) -> None:
+    """Merge one number of each row into the places of one partial.
+
+    Args:
+        places: where each row goes, from `place_rows`.
+        numbers: float64 [rows], NaN where there is none; not looked at where `take` is `row`.
+        take: `number` where the least or most is kept.
+        partial: float64, a partial's places from that of the first person and interval on, changed in place.
+    """
+    match combine, take:
+        case "sum", "number":
+            _add(places, numbers, partial)
+        case "sum", "rounded":
+            _add_rounded(places, numbers, partial)
+        case "sum", "size":
+            _add_size(places, numbers, partial)
+        case "sum", "present":
+            _count_present(places, numbers, partial)
+        case "sum", "row":
+            _count(places, partial)
+        case "min", "number":
+            _keep_least(places, numbers, partial)
+        case "max", "number":
+            _keep_most(places, numbers, partial)
+        case _:
+            raise ValueError(f"the {combine} of {take!r} is not among the loops")
 
 
 @njit(cache=True, nogil=True)
-def add_rows(  # type: ignore[no-untyped-def]  # compiled for what it is called with
+def place_rows(  # type: ignore[no-untyped-def]  # compiled for what it is called with
     person,
     happened,
     known,
     ends,
-    values,
-    grid,
     lowest_day,
     interval_of_day,
     first_of_day,
-    on_time,
-    n_sums,
-    n_mins,
+    known_before,
+    last_midnight,
+    interval_width,
+    places,
     others,
 ):
-    """Add rows to `grid`; the positions of those that have no place there go to `others`.
+    """Find the place of each row in the grid; the positions of those that count but have none go to `others`.
 
     Args:
         person: index of each row's person, an integer [rows]; rows below 0 are nobody's and passed by.
         happened, known, ends: instants in microseconds since 1970, int64 [rows]; `ends` is when the next
             version was known (empty where rows are never corrected).
-        values: float64 [rows, partials]: sums first, then minima, then maxima; NaN where there is none.
-        grid: float64 [intervals, people, partials], added to in place.
         lowest_day: the day of the first entry of the two tables of days; days outside count as their ends.
         interval_of_day, first_of_day: interval (-1 for none), and index of the first as-of date after, each
             day.
-        on_time: for each interval, the index of the first as-of date after it.
-        n_sums, n_mins: how many partials are sums and how many minima.
+        known_before: for each interval, the instant of the first as-of date after it: a row known before it
+            has a place.
+        last_midnight: the instant of the last as-of date; a version that stands until then has a place.
+        interval_width: how far the places of one interval lie from those of the next.
+        places: int64 [rows], filled with each row's place among those of the first partial, or `NOWHERE`.
         others: int64 [rows], room for the positions.
 
     Returns:
         How many positions were written to `others`.
     """
-    n_people, n_partials = grid.shape[1], grid.shape[2]
-    n_dates = first_of_day[-1]
     last = len(first_of_day) - 1
+    n_dates = first_of_day[last]
     found = 0
-    # Places first and sums after: apart, the second loop waits for memory far less.
-    places = np.empty(len(person), np.int64)
     for row in range(len(person)):
+        places[row] = NOWHERE
         day = happened[row] // MICROSECONDS_A_DAY - lowest_day
-        counts_from = max(day, known[row] // MICROSECONDS_A_DAY - lowest_day)
         interval = interval_of_day[min(max(day, 0), last)]
+        if interval < 0 or person[row] < 0:
+            continue
+        stands = len(ends) == 0 or ends[row] >= last_midnight
+        if stands and known[row] < known_before[interval]:
+            places[row] = interval * interval_width + np.int64(person[row])
+            continue
+        counts_from = max(day, known[row] // MICROSECONDS_A_DAY - lowest_day)
         first = first_of_day[min(max(counts_from, 0), last)]
         stop = n_dates
-        if len(ends):
+        if not stands:
             stop = first_of_day[min(max(ends[row] // MICROSECONDS_A_DAY - lowest_day, 0), last)]
-        counts = interval >= 0 and stop > first and person[row] >= 0
-        in_time = counts and first == on_time[interval] and stop == n_dates
-        places[row] = (interval * n_people + np.int64(person[row])) * n_partials if in_time else NOWHERE
-        if counts and not in_time:
+        if stop > first:
             others[found] = row
             found += 1
-    flat = grid.reshape(-1)
-    for row in range(len(person)):
-        place = places[row]
-        if place == NOWHERE:
-            continue
-        for k in range(n_sums):
-            value = values[row, k]
-            flat[place + k] += 0.0 if np.isnan(value) else value
-        for k in range(n_sums, n_sums + n_mins):
-            value = values[row, k]
-            if value < flat[place + k]:
-                flat[place + k] = value
-        for k in range(n_sums + n_mins, n_partials):
-            value = values[row, k]
-            if value > flat[place + k]:
-                flat[place + k] = value
     return found
+
+
+# What a number is decides no jump in these loops, which a processor could not foresee. NaN is less or more than nothing.
+
+
+@njit(cache=True, nogil=True)
+def _add(places, numbers, partial):  # type: ignore[no-untyped-def]
+    for row in range(len(places)):
+        if places[row] != NOWHERE:
+            number = numbers[row]
+            partial[places[row]] += 0.0 if np.isnan(number) else number
+
+
+@njit(cache=True, nogil=True)
+def _add_rounded(places, numbers, partial):  # type: ignore[no-untyped-def]
+    for row in range(len(places)):
+        if places[row] != NOWHERE:
+            number = (numbers[row] + ROUNDING) - ROUNDING
+            partial[places[row]] += 0.0 if np.isnan(number) else number
+
+
+@njit(cache=True, nogil=True)
+def _add_size(places, numbers, partial):  # type: ignore[no-untyped-def]
+    for row in range(len(places)):
+        if places[row] != NOWHERE:
+            number = abs((numbers[row] + ROUNDING) - ROUNDING)
+            partial[places[row]] += 0.0 if np.isnan(number) else number
+
+
+@njit(cache=True, nogil=True)
+def _count_present(places, numbers, partial):  # type: ignore[no-untyped-def]
+    for row in range(len(places)):
+        if places[row] != NOWHERE:
+            partial[places[row]] += 0.0 if np.isnan(numbers[row]) else 1.0
+
+
+@njit(cache=True, nogil=True)
+def _count(places, partial):  # type: ignore[no-untyped-def]
+    for row in range(len(places)):
+        if places[row] != NOWHERE:
+            partial[places[row]] += 1.0
+
+
+@njit(cache=True, nogil=True)
+def _keep_least(places, numbers, partial):  # type: ignore[no-untyped-def]
+    for row in range(len(places)):
+        if places[row] != NOWHERE:
+            number, least = numbers[row], partial[places[row]]
+            partial[places[row]] = min(least, number)
+
+
+@njit(cache=True, nogil=True)
+def _keep_most(places, numbers, partial):  # type: ignore[no-untyped-def]
+    for row in range(len(places)):
+        if places[row] != NOWHERE:
+            number, most = numbers[row], partial[places[row]]
+            partial[places[row]] = max(most, number)

@@ -14,21 +14,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal
 
 import numpy as np
 import polars as pl
 
-from features.accumulate import MICROSECONDS_A_DAY, add_rows
+from features.accumulate import ROUNDING, Combine, Take, add_batch, place_rows
 from features.events import KNOWN, OCCURRED, SUPERSEDED
-from features.windows import EPOCH, Timeline, day_of
+from features.windows import EPOCH, MICROSECONDS_A_DAY, Timeline, day_of
 
-Combine = Literal["sum", "min", "max"]
-_ORDER: tuple[Combine, ...] = ("sum", "min", "max")
 _NOTHING: Mapping[Combine, float] = {"sum": 0.0, "min": np.inf, "max": -np.inf}
 
-# A batch of rows is a matrix of its partials, 8 bytes each; 100,000 rows of 30 partials make 24 MB. So many rows
-# come from Polars as they are; of more it would make a copy.
+# A batch of rows has a column for each number that its partials read, 8 bytes each; 100,000 rows of 30 numbers
+# make 24 MB. So many rows come from Polars as they are; of more it would make a copy.
 ROWS_IN_BATCH = 100_000
 # Rows without a place in the grid are merged into cells whenever so many have come together.
 ROWS_BEFORE_MERGING = 2_000_000
@@ -38,10 +35,37 @@ NEVER, NEVER_DAY = 2**62, 2**30
 
 @dataclass(frozen=True, eq=False)
 class Partial:
-    """A number of each row, and how the numbers of one cell become one."""
+    """A number of each row, and how the numbers of one cell become one.
 
-    of_row: pl.Expr
+    Attributes:
+        source: a number of the row, null or NaN where it has none. Partials of one source read it once.
+        combine: how numbers are merged.
+        take: what of the source is merged; of a minimum or maximum, the number as it is.
+    """
+
+    source: pl.Expr
     combine: Combine
+    take: Take = "number"
+
+    @property
+    def of_row(self) -> pl.Expr:
+        """What is merged of a row, from the row itself."""
+        return self.of(self.source)
+
+    def of(self, source: pl.Expr) -> pl.Expr:
+        """What is merged of a row, in the words of Polars as `add_batch` does it compiled."""
+        number = source.cast(pl.Float64)
+        match self.take:
+            case "number":
+                return number
+            case "rounded":
+                return (number + ROUNDING) - ROUNDING
+            case "size":
+                return ((number + ROUNDING) - ROUNDING).abs()
+            case "present":
+                return number.is_not_nan().fill_null(False).cast(pl.Float64)
+            case "row":
+                return pl.lit(1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +152,7 @@ def spread(which: np.ndarray, first: np.ndarray, stop: np.ndarray) -> tuple[np.n
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Partials of events known in time and never corrected, [interval, person, partial].
+    """Partials of events known in time and never corrected, [interval, partial, person].
 
     `combines` names the partials and tells how each is merged; a place without rows holds 0 for a sum and
     infinity for an extreme.
@@ -141,20 +165,21 @@ class Grid:
 
     @classmethod
     def empty(cls, timeline: Timeline, combines: Mapping[str, Combine], n_people: int) -> Grid:
-        """A grid without rows; its partials stand in the order that `add_rows` expects."""
-        ordered = _ordered(combines)
-        values = np.empty((len(timeline.starts), n_people, len(ordered)))
-        values[:] = [_NOTHING[how] for how in ordered.values()]
-        return cls(timeline, ordered, values)
+        """A grid without rows."""
+        values = np.zeros((len(timeline.starts), len(combines), n_people))
+        for k, how in enumerate(combines.values()):
+            if _NOTHING[how]:
+                values[:, k] = _NOTHING[how]
+        return cls(timeline, combines, values)
 
     @property
     def n_people(self) -> int:
-        return self.values.shape[1]
+        return self.values.shape[2]
 
     def of_people(self, low: int, high: int) -> Grid:
         """The grid of people `low` to `high - 1`, renumbered from 0, each partial's numbers side by side."""
-        block = np.ascontiguousarray(self.values[:, low:high].transpose(2, 0, 1))
-        return Grid(self.timeline, self.combines, block.transpose(1, 2, 0))
+        block = np.ascontiguousarray(self.values[:, :, low:high].swapaxes(0, 1))
+        return Grid(self.timeline, self.combines, block.swapaxes(0, 1))
 
     def sums(self, partial: str, window: int) -> np.ndarray:
         """Sums by [person, as-of date]."""
@@ -182,16 +207,12 @@ class Grid:
         return found
 
     def _of(self, partial: str) -> np.ndarray:
-        return self.values[:, :, list(self.combines).index(partial)]
+        return self.values[:, list(self.combines).index(partial)]
 
     def _spans(self, window: int) -> tuple[np.ndarray, np.ndarray]:
         """For each as-of date, the intervals (half-open) that its window is made of."""
         line = self.timeline
         return np.searchsorted(line.starts, line.as_ofs - window), np.searchsorted(line.starts, line.as_ofs)
-
-
-def _ordered(combines: Mapping[str, Combine]) -> dict[str, Combine]:
-    return {name: one for one in _ORDER for name, how in combines.items() if how == one}
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,7 +239,7 @@ class Collected:
         cls, arrays: Mapping[str, np.ndarray], timeline: Timeline, partials: Mapping[str, Partial]
     ) -> Collected:
         """What `arrays` wrote down."""
-        combines = _ordered({name: partial.combine for name, partial in partials.items()})
+        combines: Mapping[str, Combine] = {name: partial.combine for name, partial in partials.items()}
         late = Cells(
             timeline, arrays["person"], arrays["interval"], arrays["first"], arrays["stop"],
             {name: arrays[f"late {name}"] for name in partials},
@@ -269,30 +290,61 @@ def collect(
         correctable: whether a row may have been superseded; where none can, nobody looks.
     """
     grid = Grid.empty(timeline, {name: partial.combine for name, partial in partials.items()}, n_people)
-    names, kinds = list(grid.combines), list(grid.combines.values())
+    sources, source_of = sources_of(partials)
     instants = [OCCURRED, KNOWN, *([SUPERSEDED] if correctable else [])]
     batches = (
         rows.filter(within(timeline))
         .select(
-            "person",
+            pl.col("person").cast(pl.Int32),
             pl.col(OCCURRED, KNOWN).to_physical(),
             pl.col(instants[2:]).to_physical().fill_null(NEVER),
-            **{name: partials[name].of_row.cast(pl.Float64) for name in names},
+            **{name: source.cast(pl.Float64) for name, source in sources.items()},
         )
         .collect_batches(chunk_size=ROWS_IN_BATCH, maintain_order=False)
     )
-    late = _Late(timeline, partials, instants)
-    tables, on_time = timeline.tables_of_days(), timeline.end_of(0)
+    late = _Late(timeline, partials, source_of, instants)
+    places_of_days = (*timeline.tables_of_days(), *timeline.in_time())
+    flat, width = grid.values.reshape(-1), len(partials) * n_people
     for batch in batches:
-        person, happened, known, *more = (batch[name].to_numpy() for name in ("person", *instants))
-        others = np.empty(len(batch), np.int64)
-        n_others = add_rows(
-            person, happened, known, more[0] if more else np.empty(0, np.int64), batch.select(names).to_numpy(),
-            grid.values, *tables, on_time, kinds.count("sum"), kinds.count("min"), others,
-        )  # fmt: skip
+        columns = {column.name: _as_array(column) for column in batch}
+        person, happened, known, *more = (columns[name] for name in ("person", *instants))
+        ends = more[0] if more else _NO_ENDS
+        places, others = np.empty(len(batch), np.int64), np.empty(len(batch), np.int64)
+        n_others = place_rows(person, happened, known, ends, *places_of_days, width, places, others)
+        for k, (name, partial) in enumerate(partials.items()):
+            numbers = columns.get(source_of[name], _NO_NUMBERS)
+            add_batch(places, numbers, partial.take, partial.combine, flat[k * n_people :])
         if n_others:
             late.add(batch[others[:n_others]])
     return Collected(grid, late.cells())
+
+
+def sources_of(partials: Mapping[str, Partial]) -> tuple[dict[str, pl.Expr], dict[str, str]]:
+    """Each different number that partials read of a row, by name, and the name of the one that each reads.
+
+    Where the row alone is counted, nothing is read.
+    """
+    sources: dict[str, pl.Expr] = {}
+    source_of: dict[str, str] = {}
+    for name, partial in partials.items():
+        if partial.take == "row":
+            source_of[name] = "row"
+            continue
+        same = (one for one, source in sources.items() if source.meta.eq(partial.source))
+        source_of[name] = next(same, f"s{len(sources)}")
+        sources[source_of[name]] = partial.source
+    return sources, source_of
+
+
+def _as_array(column: pl.Series) -> np.ndarray:
+    """A column without a copy where it has no nulls, and NaN for them where it has."""
+    values = column.to_numpy()
+    # As arrays without nulls are: the loops are compiled for arrays of one kind.
+    values.flags.writeable = False
+    return values
+
+
+_NO_ENDS, _NO_NUMBERS = (_as_array(pl.Series([], dtype=kind)) for kind in (pl.Int64(), pl.Float64()))
 
 
 def within(timeline: Timeline) -> pl.Expr:
@@ -307,8 +359,18 @@ def within(timeline: Timeline) -> pl.Expr:
 class _Late:
     """Rows without a place in the grid, merged into cells as they come."""
 
-    def __init__(self, timeline: Timeline, partials: Mapping[str, Partial], instants: Sequence[str]) -> None:
+    def __init__(
+        self,
+        timeline: Timeline,
+        partials: Mapping[str, Partial],
+        source_of: Mapping[str, str],
+        instants: Sequence[str],
+    ) -> None:
         self.partials = partials
+        # The grid passes NaN by; a sum of cells would become it.
+        self._numbers = {
+            name: partial.of(pl.col(source_of[name])).fill_nan(None) for name, partial in partials.items()
+        }
         days = [(pl.col(name) // MICROSECONDS_A_DAY).clip(upper_bound=NEVER_DAY) for name in instants]
         happened, known, *ends = (day.cast(pl.Int32) for day in days)
         self._key = cell_key(timeline, happened, pl.max_horizontal(happened, known), *ends)
@@ -326,9 +388,7 @@ class _Late:
     def _merged(self) -> pl.DataFrame:
         cells = [self._cells]
         if self._rows:
-            # The grid passes NaN by; a sum of cells would become it.
-            partials = pl.col(list(self.partials)).fill_nan(None)
-            cells.append(pl.concat(self._rows).select(self._key, partials))
+            cells.append(pl.concat(self._rows).select(self._key, **self._numbers))
         return pl.concat(cells).group_by("cell").agg(merged(self.partials))
 
     def cells(self) -> Cells:

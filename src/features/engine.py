@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal, Protocol, TypeVar
 
@@ -25,18 +25,11 @@ from features.numbering import NOBODY, Numbering
 from features.peers import Ask
 from features.specs import Aggregate, Change, Events, Latest, Product, Ratio, Term, Trend
 from features.store import Checkpoints
-from features.tables import Column
 from features.tallies import Tally, collect_tally
 from features.windows import Timeline, day_number, day_of
 
-# Sums of doubles depend on the order of their terms, and a scan on several threads has none. So each value
-# is rounded to a multiple of GRID (about a millionth of a unit); sums of such numbers are exact in a double,
-# and with it the same in any order, as long as they stay below LARGEST_TOTAL.
-GRID = 2.0**-20
+# Sums of numbers rounded to a multiple of `accumulate.GRID` are exact below this, and with it the same in any order.
 LARGEST_TOTAL = 2.0**33
-# Added and taken away again, it rounds a double to the nearest multiple of GRID (even where two are as near), in two
-# additions: doubles around it lie GRID apart. Beyond 2**31 it rounds to even multiples.
-ROUNDING = 1.5 * 2.0**52 * GRID
 
 # A block's dense arrays are people x dates x 8 bytes each, some hundreds of them at once, and its grids beside
 # them: of 1,024 people and 24 dates some 200 MB, twice over where two threads work.
@@ -411,7 +404,10 @@ class _Scan:
 
         if self.checkpoints is None:
             return scan()
-        said = [f"{name}: {partial.combine} of {told(partial.of_row)}" for name, partial in partials.items()]
+        said = [
+            f"{name}: {partial.combine} of {partial.take} {told(partial.source)}"
+            for name, partial in partials.items()
+        ]
         arrays = self.checkpoints.arrays(self._asked(*said), lambda: scan().arrays())
         return Collected.of_arrays(arrays, self.line, partials)
 
@@ -449,7 +445,8 @@ def _shared_partials(
             same = (
                 name
                 for name, other in partials.items()
-                if other.combine == partial.combine and other.of_row.meta.eq(partial.of_row)
+                if (other.combine, other.take) == (partial.combine, partial.take)
+                and other.source.meta.eq(partial.source)
             )
             name = next(same, f"v{len(partials)}")
             partials[name] = partial
@@ -458,58 +455,51 @@ def _shared_partials(
 
 
 def _partials(aggregate: Aggregate, line: Timeline, *, with_moment: bool) -> Iterator[tuple[Part, Partial]]:
-    hit = pl.lit(True) if aggregate.where is None else aggregate.where.fill_null(False)
     days = (day_of(OCCURRED) - line.first_day).cast(pl.Float64)
+    hit = _hit(aggregate)
     match aggregate.how:
         case "distinct" | "most_common":
             return
         case "days_since_last":
             yield "day", Partial(pl.when(hit).then(day_of(OCCURRED)), "max")
         case "count":
-            yield "amount", Partial(hit, "sum")
+            yield "amount", Partial(hit, "sum", "row" if aggregate.where is None else "number")
             if with_moment:
                 yield "moment", Partial(hit.cast(pl.Float64) * days, "sum")
         case "min" | "max" as extreme:
-            yield extreme, Partial(_value(aggregate, hit), extreme)
+            yield extreme, Partial(_value(aggregate), extreme)
         case "sum" | "mean":
-            value = _value(aggregate, hit)
-            on_grid = value if _is_whole(aggregate) else (value + ROUNDING) - ROUNDING
+            amount = Partial(_value(aggregate), "sum", "rounded")
             sized = not _never_negative(aggregate)
-            yield "amount", Partial(on_grid, "sum")
+            yield "amount", amount
             if sized:
-                yield "size", Partial(on_grid.abs(), "sum")
+                yield "size", replace(amount, take="size")
             if aggregate.how == "mean":
-                yield "events", Partial(value.is_not_nan().fill_null(False), "sum")
+                yield "events", replace(amount, take="present")
             if with_moment:
-                yield "moment", Partial(on_grid * days, "sum")
+                moment = Partial(amount.of_row * days, "sum")
+                yield "moment", moment
                 if sized:
-                    yield "moment size", Partial((on_grid * days).abs(), "sum")
+                    yield "moment size", Partial(moment.of_row.abs(), "sum")
 
 
-def _value(aggregate: Aggregate, hit: pl.Expr) -> pl.Expr:
+def _hit(aggregate: Aggregate) -> pl.Expr:
+    return pl.lit(True) if aggregate.where is None else aggregate.where.fill_null(False)
+
+
+def _value(aggregate: Aggregate) -> pl.Expr:
     assert aggregate.value is not None
     value = aggregate.value.cast(pl.Float64)
-    return value if aggregate.where is None else pl.when(hit).then(value)
+    return value if aggregate.where is None else pl.when(_hit(aggregate)).then(value)
 
 
-def _plain_column(aggregate: Aggregate) -> Column | None:
-    """The source column that the value is, where it is one as it stands."""
+def _never_negative(aggregate: Aggregate) -> bool:
+    """Whether the value is a source column as it stands, declared to be 0 or more: its sum is its size."""
     columns, value = aggregate.events.table.by_name, aggregate.value
     assert value is not None
     name = value.meta.output_name()
     plain = name in columns and name not in aggregate.events.derive and value.meta.eq(pl.col(name))
-    return columns[name] if plain else None
-
-
-def _is_whole(aggregate: Aggregate) -> bool:
-    column = _plain_column(aggregate)
-    return column is not None and column.kind == "integer"
-
-
-def _never_negative(aggregate: Aggregate) -> bool:
-    """Whether the value is a column that its table declares to be 0 or more: its sum is its size."""
-    column = _plain_column(aggregate)
-    return column is not None and column.minimum is not None and column.minimum >= 0
+    return plain and (least := columns[name].minimum) is not None and least >= 0
 
 
 def refuse_inexact(events: Events, largest_total: float) -> None:

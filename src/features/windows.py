@@ -17,6 +17,7 @@ import polars as pl
 from features.errors import WrongUsage
 
 EPOCH = date(1970, 1, 1)
+MICROSECONDS_A_DAY = 86_400_000_000
 
 
 def checked_as_ofs(as_ofs: Sequence[date]) -> list[date]:
@@ -94,6 +95,16 @@ class Timeline:
         """
         low, high = min(self.first_day, int(self.as_ofs[0])) - 1, self.last_as_of
         return low, _counted(self.starts, low, high) - 1, _counted(self.as_ofs, low, high)
+
+    def in_time(self) -> tuple[np.ndarray, int]:
+        """When a row has to be known and until when to stand, in microseconds since 1970, to count at every date.
+
+        For each interval, the midnight of the first as-of date after it (before all time where there is
+        none), and the midnight of the last as-of date.
+        """
+        never = np.iinfo(np.int64).min
+        midnights = np.append(self.as_ofs * MICROSECONDS_A_DAY, never)
+        return midnights[self.end_of(0)], self.last_as_of * MICROSECONDS_A_DAY
 
 
 def _counted(edges: np.ndarray, low: int, high: int) -> np.ndarray:
