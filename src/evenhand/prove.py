@@ -25,6 +25,7 @@ import polars as pl
 
 from evenhand.config import Config, load_config
 from evenhand.confounding import bearers_of, raised, scores
+from evenhand.coverage import MEASURES, REVIEWERS, SCENES, coverage
 from evenhand.force.kinds import CONFOUNDERS, KINDS
 from evenhand.force.simulate import simulate
 from evenhand.provenance import SOURCE, code_fingerprint
@@ -53,6 +54,9 @@ CONFOUNDED_SEEDS = range(9301, 9331)
 CONFOUNDED_PEOPLE = 800
 CONFOUNDED_MONTHS = 18
 MONTHS = 60
+SAMPLES_SEED = 9401
+REPLICATES = 1000
+COVERS = (0.93, 0.97)
 
 Part = dict[str, Any]
 
@@ -135,6 +139,16 @@ def _studies(chicago: Path) -> dict[str, Study]:
             run_part=lambda seed: _confounders_part(int(seed)),
             conclude=_conclude_confounders,
             measured_by=(_confounders_part, _scores_under),
+        )
+    )
+    studies.append(
+        Study(
+            name="samples",
+            about=f"intervals from review samples, {REPLICATES:,} replicates of each of {len(SCENES)} simulated populations",
+            parts=list(SCENES),
+            run_part=lambda scene: _samples_part(str(scene)),
+            conclude=_conclude_samples,
+            measured_by=(_samples_part,),
         )
     )
     if chicago.is_dir():
@@ -377,6 +391,43 @@ def _of_confounder(kind: str, parts: Sequence[Mapping[str, float]]) -> Finding:
             f"{int(totals[:, 2].sum()):,} bearers"
         ),
         holds=bool(of_naive.low > 0 and adjusted < naive / 2),
+    )
+
+
+# --- review samples -------------------------------------------------------------------------------------
+
+
+def _samples_part(scene: str) -> Part:
+    seed = SAMPLES_SEED + list(SCENES).index(scene)
+    return coverage(SCENES[scene], replicates=REPLICATES, seed=seed)
+
+
+def _conclude_samples(parts: Sequence[Part]) -> list[Finding]:
+    return [
+        _of_intervals(measure, reviewers, [part[reviewers][measure] for part in parts])
+        for reviewers in REVIEWERS
+        for measure in MEASURES
+    ]
+
+
+def _of_intervals(measure: str, reviewers: str, parts: Sequence[Mapping[str, float]]) -> Finding:
+    """How often one measure's intervals cover, on average over the populations and where least and most."""
+    covers, of_shares, naive = (
+        np.array([part[name] for part in parts]) for name in ("covers", "covers_share", "naive")
+    )
+    outside = [
+        f"{scene}: {share:.1%}"
+        for scene, share in zip(SCENES, covers, strict=True)
+        if not COVERS[0] <= share <= COVERS[1]
+    ]
+    return Finding(
+        claim=f"with reviewers {reviewers}, 95 % intervals of the {measure} cover the truth {COVERS[0]:.0%} to {COVERS[1]:.0%} "
+        "of the time, on average over the populations",
+        measured=(
+            f"{covers.mean():.1%} ({covers.min():.1%} to {covers.max():.1%}; the share of the very people {of_shares.mean():.1%}); "
+            f"naive {naive.mean():.1%} ({naive.min():.1%} to {naive.max():.1%}); outside: {'; '.join(outside) or 'none'}"
+        ),
+        holds=bool(COVERS[0] <= covers.mean() <= COVERS[1]),
     )
 
 

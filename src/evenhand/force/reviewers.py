@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from evenhand.force.draws import Draws, Flags, Floats, Ints
 from evenhand.force.kinds import KINDS
@@ -71,9 +72,10 @@ def review(
     )
     draws, codes = Draws(seed), _codes(asked["lead_id"])
     trust = automation_bias * asked["shown"].to_numpy()
-    outcome = _outcomes((asked["planted"] == "misconduct").fill_null(False).to_numpy(), trust, codes, draws)
+    is_misconduct = (asked["planted"] == "misconduct").fill_null(False).to_numpy()
+    outcome = decided(is_misconduct, trust, codes, draws).tolist()
     seconds = _days(codes, draws) * 86_400
-    decided = asked.with_columns(
+    reviewed = asked.with_columns(
         pl.Series("outcome", outcome, dtype=pl.String()),
         _explanations(asked["lookalike"], outcome, draws.of_row(codes, "explanation")),
         _routes(outcome, draws.of_row(codes, "route")),
@@ -82,7 +84,7 @@ def review(
         reviewed_at=pl.col("opened_at").cast(pl.Datetime("us")) + pl.duration(seconds=pl.col("seconds"))
     )
     return (
-        decided.filter(pl.col("reviewed_at") < now)
+        reviewed.filter(pl.col("reviewed_at") < now)
         .select("lead_id", "reviewed_at", "outcome", "explanation", "route")
         .sort("reviewed_at", "lead_id")
     )
@@ -94,12 +96,26 @@ def _codes(lead_ids: pl.Series) -> Ints:
     return np.array([int.from_bytes(digest[:7], "little") for digest in digests], np.int64)
 
 
-def _outcomes(is_misconduct: Flags, trust: Floats, codes: Ints, draws: Draws) -> list[str]:
+def decided(
+    is_misconduct: Flags,
+    trust: Floats,
+    codes: Ints,
+    draws: Draws,
+    *,
+    confirmed_though_innocent: float = CONFIRMED_THOUGH_INNOCENT,
+    wrong_though_misconduct: float = WRONG_THOUGH_MISCONDUCT,
+) -> NDArray[np.str_]:
+    """What reviewers who err find of each: `confirmed`, `wrong` or `inconclusive`.
+
+    Args:
+        trust: how much likelier than usual each is confirmed, right or wrong.
+        codes: a number that names each review; with the draws it decides the outcome.
+    """
     errs = draws.of_row(codes, "error") < np.where(
-        is_misconduct, WRONG_THOUGH_MISCONDUCT - trust, CONFIRMED_THOUGH_INNOCENT + trust
+        is_misconduct, wrong_though_misconduct - trust, confirmed_though_innocent + trust
     )
     unclear = draws.of_row(codes, "unclear") < INCONCLUSIVE
-    return np.where(unclear, "inconclusive", np.where(is_misconduct ^ errs, "confirmed", "wrong")).tolist()
+    return np.where(unclear, "inconclusive", np.where(is_misconduct ^ errs, "confirmed", "wrong"))
 
 
 def _days(codes: Ints, draws: Draws) -> Floats:
