@@ -244,17 +244,24 @@ def compare(
 def promote(
     version: Annotated[str, Parameter(help="A version number, or `candidate`.")],
     *,
-    reason: Annotated[str, Parameter(help="Why; it is recorded.")],
+    reason: Annotated[str | None, Parameter(help="Why; it is recorded.")] = None,
     by: Annotated[str, Parameter(help="Who promotes it; it is recorded.")] = "not stated",
+    check: Annotated[
+        bool, Parameter(help="Only show what the release gate finds; nothing is recorded.", negative="")
+    ] = False,
     common: Common = Common(),
 ) -> None:
-    """Make a registered version the champion that scores batches.
+    """Make a registered version the champion that scores batches, if the release gate lets it pass.
 
     Example: evenhand promote 3 --reason "confirmed more at the same capacity" --by "A. Reviewer"
     """
     from evenhand import steps
 
-    steps.promote(_open(common), version=version, reason=reason, by=by, at=_now(), as_json=common.json)
+    workspace = _open(common)
+    if check:
+        steps.check_release(workspace, version=version, as_json=common.json)
+        return
+    steps.promote(workspace, version=version, reason=reason or "", by=by, at=_now(), as_json=common.json)
 
 
 @app.command

@@ -1,6 +1,7 @@
 """The whole story on a simulated force, in one command.
 
-The model knows only what was recorded half a year before the records end. It then scores quarter by quarter,
+The model knows only what was recorded half a year before the records end. The release gate says whether it has
+shown that it is better than simple methods; where it has not, the story goes on with a trial. It then scores quarter by quarter,
 simulated reviewers decide with errors and delay, and at the end of the records the lists are compared with
 what the reviewers found.
 """
@@ -14,8 +15,16 @@ import polars as pl
 
 from evenhand.config import Config
 from evenhand.leads.review import outcomes
-from evenhand.steps import print_account, print_comparison, print_samples
-from evenhand.story import batch_days, empty_register, midnight, record_decided, simulate_once
+from evenhand.steps import print_account, print_comparison, print_decision, print_samples
+from evenhand.story import (
+    TRIAL,
+    ask_for_release,
+    batch_days,
+    empty_register,
+    midnight,
+    record_decided,
+    simulate_once,
+)
 from evenhand.terminal import heading, say, show
 from evenhand.workspace import ScoredBatch, TrainedRun, Workspace
 
@@ -43,28 +52,34 @@ def run_demo(config: Config, *, officers: int, months: int, progress: Callable[[
     trained = workspace.train(name="demo", until=opening)
     _print_features(workspace, trained)
 
-    workspace.promote(
-        trained.registered.version, reason="the demo's first model", at=midnight(opening), by="demo"
+    heading("3. The release gate: has it shown that it is better?")
+    version = trained.registered.version
+    decision = ask_for_release(
+        workspace, version, reason="the demo's first model", at=midnight(opening), by="demo"
     )
-    heading("3. Quarterly batches, each reviewed before the next")
-    batches = _score_and_review(workspace, end)
+    print_decision(decision)
+    if not decision.passes:
+        say(TRIAL)
+
+    heading("4. Quarterly batches, each reviewed before the next")
+    batches = _score_and_review(workspace, version, end)
     for scored in batches:
         if scored.opened is not None:
             say(str(scored.opened))
 
-    heading("4. Confirmed against wrong at the same capacity")
+    heading("5. Confirmed against wrong at the same capacity")
     comparison = workspace.compare([trained.run_id])
     print_comparison(comparison)
     print_samples(workspace.sample_estimates())
     chart = comparison.write_chart(workspace.home / "compare.svg")
-    card = workspace.card(trained.registered.version, written_at=midnight(end))
+    card = workspace.card(version, written_at=midnight(end))
     places = sum(scored.opened.capacity for scored in batches if scored.opened)
     empty = sum(scored.opened.places_empty for scored in batches if scored.opened)
     say(
         f"\nPlaces left empty over {len(batches)} batches: {empty} of {places}. Capacity is a ceiling, not a quota."
     )
 
-    heading("5. Where to look")
+    heading("6. Where to look")
     show(
         pl.DataFrame(
             {
@@ -88,13 +103,13 @@ def _print_features(workspace: Workspace, trained: TrainedRun) -> None:
     say(model.threshold.says)
 
 
-def _score_and_review(workspace: Workspace, end: date) -> list[ScoredBatch]:
+def _score_and_review(workspace: Workspace, version: int, end: date) -> list[ScoredBatch]:
     """A batch a quarter up to the end of the records; before each, what was decided by then is recorded."""
     batches = []
     for day in batch_days(end):
         with workspace.register() as register:
             record_decided(register, workspace, before=midnight(day))
-        batches.append(workspace.score(day, at=midnight(day)))
+        batches.append(workspace.score(day, model=version, at=midnight(day)))
     return batches
 
 

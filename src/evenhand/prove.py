@@ -35,8 +35,10 @@ from features.build import build
 from features.errors import WrongUsage, did_you_mean
 from models.backtest import Backtest, lines
 from models.experiment import Experiment, run_experiment
-from models.metrics import Basis, percentile_interval
+from models.metrics import LEAST_DRAWS, Basis, percentile_interval, wilson
 from models.ranker import Params
+from models.registry import forbidden_lineage
+from models.release import MUST_BEAT, release_findings
 from models.splits import months_after
 
 KEPT = Path("build/prove")
@@ -45,7 +47,8 @@ DRAWS = 4000
 PLANTED_SEEDS = range(9001, 9021)
 PLANTED_PEOPLE = 2000
 CAPACITIES = (0.01, 0.02, 0.05)  # of everyone; the first is the default capacity
-NULL_SEEDS = range(9101, 9121)
+NULL_SEEDS = range(9101, 9201)
+NULL_REFUSED = 95  # of a hundred, at least
 NULL_PEOPLE = 2000
 FIREWALL_SEEDS = range(9201, 9204)
 FIREWALL_PEOPLE = 1000
@@ -226,13 +229,18 @@ def _resampled_totals(differences: np.ndarray) -> np.ndarray:
 
 
 def _null_part(seed: int) -> Part:
+    """What the release gate finds of a model of nothing."""
     with _simulated(seed, people=NULL_PEOPLE, preset="null") as workspace:
         experiment = _experiment_settled(workspace, seed)
-        more = next(each for each in experiment.counts.iter_rows(named=True) if each["method"] == "random")
+        model = experiment.model
+        decision = release_findings(
+            workspace.force.name, 1, experiment.backtest, promotable=model.promotable,
+            forbidden=forbidden_lineage(workspace.force, model, health_permitted=False), champion=None,
+        )  # fmt: skip
         return {
-            "more": more["backtest.reference_found_more"],
-            "low": more["backtest.more_low"],
-            "threshold": experiment.model.threshold.exists,
+            "refused": not decision.passes,
+            "beats": [each.code for each in decision.requirements if each.more is not None and each.holds],
+            "threshold": model.threshold.exists,
         }
 
 
@@ -240,18 +248,25 @@ def _experiment_settled(workspace: Workspace, seed: int) -> Experiment:
     dates = workspace.dates()
     return run_experiment(
         workspace.force, workspace.accepted, test_as_ofs=dates.tests, train_candidates=dates.candidates,
-        params=Params(threads=workspace.config.study.threads), seed=seed, until=dates.end, draws=1000,
+        params=Params(threads=workspace.config.study.threads), seed=seed, until=dates.end, draws=LEAST_DRAWS,
     )  # fmt: skip
 
 
 def _conclude_null(parts: Sequence[Part]) -> list[Finding]:
-    better = [str(seed) for seed, part in zip(NULL_SEEDS, parts, strict=True) if part["low"] > 0]
+    passed = [str(seed) for seed, part in zip(NULL_SEEDS, parts, strict=True) if not part["refused"]]
     listing = sum(part["threshold"] for part in parts)
+    refused = len(parts) - len(passed)
+    range_of = wilson(refused, len(parts))
+    beaten = ", ".join(
+        f"{code.removeprefix('beats_')} {sum(code in part['beats'] for part in parts)}"
+        for code in (f"beats_{method}" for method in MUST_BEAT)
+    )
     return [
         Finding(
-            claim="at most 1 in 20 runs looks better than random (interval of the paired difference above zero)",
-            measured=f"{len(better)} of {len(parts)} (seeds: {', '.join(better) or 'none'}); a threshold was found on {listing}",
-            holds=len(better) <= len(parts) / 20,
+            claim=f"the release gate refuses at least {NULL_REFUSED} of 100 models of a force without any signal",
+            measured=f"{refused} of {len(parts)} refused (95 % interval {range_of.low:.0%} to {range_of.high:.0%}); let through: "
+            f"{', '.join(passed) or 'none'}; seemed to beat: {beaten}; a threshold was found on {listing}",
+            holds=refused >= NULL_REFUSED / 100 * len(parts),
         )
     ]
 

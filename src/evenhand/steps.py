@@ -11,12 +11,13 @@ import polars as pl
 
 from evenhand.terminal import heading, say, show, show_json
 from evenhand.workspace import Engine, Workspace
-from features.errors import WrongUsage
+from features.errors import GateRefused, WrongUsage
 
 if TYPE_CHECKING:
     from evenhand.leads.estimates import SampleEstimates
     from features.account import Account
     from models.compare import Comparison
+    from models.release import ReleaseDecision
 
 EXAMPLES_SHOWN = 12
 
@@ -271,15 +272,39 @@ def promote(workspace: Workspace, *, version: str, reason: str, by: str, at: dat
     say(f"{registered.title} is the champion from {at}: {reason} ({by})")
 
 
+def check_release(workspace: Workspace, *, version: str, as_json: bool) -> None:
+    decision = workspace.release(version)
+    if as_json:
+        show_json(decision.to_dict())
+    else:
+        print_decision(decision)
+    if not decision.passes:
+        raise GateRefused(f"{decision.title} would be refused; nothing was promoted or recorded.")
+
+
+def print_decision(decision: ReleaseDecision) -> None:
+    """What the release gate found, requirement by requirement, and its answer."""
+    show(decision.frame())
+    say(decision.says)
+
+
 def models(workspace: Workspace, *, live_on: date | None, as_json: bool) -> None:
     from models import registry
 
-    known = registry.model_versions(workspace.config.runs, workspace.force.name)
+    runs, name = workspace.config.runs, workspace.force.name
+    known = registry.model_versions(runs, name)
     if live_on:
-        live = registry.live_on(workspace.config.runs, workspace.force.name, live_on)
+        live = registry.live_on(runs, name, live_on)
         known = known.filter(pl.col("version") == live) if live else known.clear()
+    asked = registry.requests(runs, name) if len(known) else pl.DataFrame(schema=registry.REQUESTS)
+    asked = asked.filter(pl.col("version").is_in(known["version"].to_list()))
     if as_json:
-        show_json(known.to_dicts())
+        show_json(
+            [
+                row | {"requests": asked.filter(pl.col("version") == row["version"]).to_dicts()}
+                for row in known.to_dicts()
+            ]
+        )
     elif known.is_empty():
         say(
             f"No version was live on {live_on}."
@@ -288,6 +313,9 @@ def models(workspace: Workspace, *, live_on: date | None, as_json: bool) -> None
         )
     else:
         show(known.drop("run_id", "threshold"))
+        if len(asked):
+            heading("Requests to promote, and what the gate found")
+            show(asked)
 
 
 def score(
@@ -311,10 +339,7 @@ def score(
         return
     say(f"{scored.batch.model} scored {scored.batch.frame.height:,} people as of {as_of}.")
     say(scored.batch.threshold.says)
-    if scored.opened is None:
-        say("These are public records, used to prove the method: no lead is opened about anyone.")
-    else:
-        say(str(scored.opened))
+    say(scored.no_leads_because if scored.opened is None else str(scored.opened))
     say(f"Scores, contributions and reasons: {out or scored.folder}")
 
 

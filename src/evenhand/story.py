@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime, time
 from pathlib import Path
 
@@ -15,12 +16,17 @@ from evenhand.force.simulate import simulate
 from evenhand.leads.register import Register
 from evenhand.leads.review import outcomes, record_reviews, record_routes
 from evenhand.workspace import ANSWER_KEY, Workspace
-from features.errors import WrongUsage
+from features.errors import GateRefused, WrongUsage
+from models.release import ReleaseDecision
 from models.splits import months_after
 
 LIVE_MONTHS = 6  # of the records, left for scoring and reviewing
 BATCH_EVERY = 3
 REVIEWER = "simulated reviewer"
+TRIAL = (
+    "It does not become the champion. The story goes on with it all the same, as a trial: the people are simulated, "
+    "and on no other force would a version that the gate refused open a lead."
+)
 
 # Among 600 people too few findings settle for any score to qualify as a threshold.
 SMALL_OFFICERS, SMALL_MONTHS, SMALL_SEED = 900, 60, 1
@@ -86,6 +92,16 @@ def batch_days(end: date) -> list[date]:
     ['2024-07-01', '2024-10-01', '2025-01-01']
     """
     return [months_after(end, -months) for months in range(LIVE_MONTHS, -1, -BATCH_EVERY)]
+
+
+def ask_for_release(
+    workspace: Workspace, version: int, *, reason: str, at: datetime, by: str
+) -> ReleaseDecision:
+    """Ask for a version to be promoted, and tell what the release gate found; a refusal is kept with the version."""
+    decision = workspace.release(version)
+    with suppress(GateRefused):
+        workspace.promote(version, reason=reason, at=at, by=by)
+    return decision
 
 
 def record_decided(register: Register, workspace: Workspace, *, before: datetime) -> None:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from models.experiment import Experiment
     from models.ranker import Params
     from models.registry import RegisteredModel
+    from models.release import ReleaseDecision
     from models.research import StudyResult
     from models.scoring import ScoreBatch
 
@@ -48,6 +49,7 @@ Progress = Callable[[str], None]
 Engine = Literal["local", "spark"]
 CARD_FACTS = "card_facts.json"
 ANSWER_KEY = "answer_key"
+PUBLIC_RECORDS = "These are public records, used to prove the method: no lead is opened about anyone."
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,11 +97,17 @@ class Repeated:
 
 @dataclass(frozen=True, eq=False)
 class ScoredBatch:
-    """Scores, where they were written, and the leads they opened (None where the force opens none)."""
+    """Scores, where they were written, and the leads they opened.
+
+    Attributes:
+        opened: None where no lead may be opened.
+        no_leads_because: why none may be, if so.
+    """
 
     batch: ScoreBatch
     folder: Path
     opened: Opened | None
+    no_leads_because: str | None = None
 
     def _repr_html_(self) -> str:
         return self.batch._repr_html_() + (self.opened._repr_html_() if self.opened else "")
@@ -276,7 +284,7 @@ class Workspace:
         )
         catalogue = self._catalogue(recipe)
         planted = self.planted([*tests, *dates.candidates])
-        experiment = self._carry_out(
+        experiment = self.carry_out(
             recipe,
             planted=None if planted is None else planted.drop("lookalike"),
             reviews=self.reviews(before=until),
@@ -318,7 +326,7 @@ class Workspace:
         stored = tracking.read_json(self.config.runs, run_id, PROVENANCE)
         recipe = Recipe.from_dict(stored["recipe"])
         refuse_changed(run, stored, self._catalogue(recipe), self.accepted)
-        experiment = self._carry_out(recipe)
+        experiment = self.carry_out(recipe)
         now = made(experiment)
         return Repeated(
             run_id=run_id,
@@ -331,9 +339,19 @@ class Workspace:
     def _catalogue(self, recipe: Recipe) -> Catalogue:
         return self._with_health() if recipe.with_health else self.force.catalogue.ordinary()
 
-    def _carry_out(
-        self, recipe: Recipe, *, planted: pl.DataFrame | None = None, reviews: pl.DataFrame | None = None
+    def carry_out(
+        self,
+        recipe: Recipe,
+        *,
+        catalogue: Catalogue | None = None,
+        planted: pl.DataFrame | None = None,
+        reviews: pl.DataFrame | None = None,
     ) -> Experiment:
+        """The experiment of a recipe, neither tracked nor registered.
+
+        Args:
+            catalogue: the recipe's own ideas as declared today where None.
+        """
         from models.experiment import run_experiment
         from models.ranker import Params
 
@@ -345,7 +363,7 @@ class Workspace:
             params=Params(**recipe.params),
             capacity=recipe.capacity,
             seed=recipe.seed,
-            catalogue=self._catalogue(recipe),
+            catalogue=catalogue or self._catalogue(recipe),
             planted=planted,
             reviews=reviews,
             until=recipe.until,
@@ -454,11 +472,46 @@ class Workspace:
 
         return registry.load(self.config.runs, self.force.name, which)
 
+    def release(self, which: int | str = "candidate") -> ReleaseDecision:
+        """What the release gate finds about a version, without promoting it.
+
+        Lists are of the length that this workspace's reviewers can look at. A champion that was tested on
+        other dates or other rows is scored anew on the candidate's dates.
+        """
+        from evenhand.governance.gate import health_permitted
+        from evenhand.rival import champion_on
+        from models import registry, tracking
+        from models.release import release_findings
+
+        candidate = self.model(which)
+        backtest = tracking.read_backtest(self.config.runs, candidate.run_id)
+        backtest = backtest.at_capacity(self.config.review.capacity)
+        champion = registry.champion(self.config.runs, self.force.name)
+        rival = None
+        if champion is not None and champion.version != candidate.version:
+            self._say(f"comparing with the champion, v{champion.version}")
+            rival = champion_on(self, champion, candidate, backtest)
+        return release_findings(
+            candidate.name,
+            candidate.version,
+            backtest,
+            promotable=candidate.trained.promotable,
+            forbidden=registry.forbidden_lineage(
+                self.force, candidate.trained, health_permitted=health_permitted(self.records)
+            ),
+            champion=rival,
+        )
+
     def promote(self, which: int | str, *, reason: str, at: datetime, by: str) -> RegisteredModel:
-        """Make a version the champion; who, when and why are recorded."""
+        """Make a version the champion if the release gate lets it pass; who, when, why and what was found stay.
+
+        Raises:
+            WrongUsage: no such version, or no reason.
+            GateRefused: with everything that did not hold; the refusal is recorded.
+        """
         from models import registry
 
-        return registry.promote(self.config.runs, self.force.name, which, reason=reason, at=at, who=by)
+        return registry.promote(self.config.runs, self.release(which), reason=reason, at=at, who=by)
 
     def compare(self, runs: Sequence[str] = (), *, capacity: int | None = None, last: int = 5) -> Comparison:
         """Runs and baselines side by side, with the live register; the last few runs where none is named."""
@@ -486,7 +539,10 @@ class Workspace:
         return may_score(self.records, on=on, simulated=self.force.use == "simulated")
 
     def score(self, as_of: date, *, model: int | str = "champion", at: datetime) -> ScoredBatch:
-        """Score the cohort and open leads; a force of public records opens none.
+        """Score the cohort and open leads.
+
+        A force of public records opens none. Where people can be affected, only the champion does: the
+        release gate let it pass. On simulated people any version may, so that its leads can be studied.
 
         Args:
             at: when the scores are made; leave is asked for this day.
@@ -507,8 +563,19 @@ class Workspace:
             progress=self.progress,
         )
         folder = batch.write(self.home / "scores" / f"{as_of}-v{registered.version}")
-        opened = None if permit is None else self._open_leads(batch, registered, permit, at)
-        return ScoredBatch(batch, folder, opened)
+        if permit is None or (why_not := self._no_leads_because(registered)):
+            return ScoredBatch(batch, folder, None, PUBLIC_RECORDS if permit is None else why_not)
+        return ScoredBatch(batch, folder, self._open_leads(batch, registered, permit, at))
+
+    def _no_leads_because(self, registered: RegisteredModel) -> str | None:
+        from models.release import CHAMPION
+
+        if self.force.use == "simulated" or CHAMPION in registered.aliases:
+            return None
+        return (
+            f"{registered.title} is not the champion, so it opens no lead about anyone. Its scores are for comparison; "
+            f"to use it, promote it: evenhand promote {registered.version}."
+        )
 
     def _open_leads(
         self, batch: ScoreBatch, registered: RegisteredModel, permit: Permit, at: datetime

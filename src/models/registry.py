@@ -2,17 +2,19 @@
 
 What is registered is LightGBM's native text with its schema and words, never a pickle and never code. A
 model is found by its place under the store's folder, so a folder that was moved or copied still serves.
-Protected lineage and research runs end at this door.
+Protected lineage and research runs end at this door, and nothing becomes champion but through the release
+gate (`models.release`). Whoever asked, when, why and what the gate found stays with the version.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
@@ -20,7 +22,9 @@ from features import lineage
 from features.definition import ForceDefinition
 from features.errors import DataRefused, GateRefused, WrongUsage, did_you_mean
 from features.specs import Catalogue
+from features.tables import Mark
 from models.booster import import_lightgbm
+from models.release import ReleaseDecision
 from models.tracking import ARTIFACTS, open_store
 from models.trained import TrainedModel, read_trained
 
@@ -31,7 +35,8 @@ if TYPE_CHECKING:
 Alias = Literal["candidate", "champion"]
 CANDIDATE: Alias = "candidate"
 CHAMPION: Alias = "champion"
-PROMOTED = "promoted."  # prefix of a version's tags, one a promotion, with the time of it
+# Prefixes of a version's tags, one a request to promote it, with the time of it.
+PROMOTED, REFUSED = "promoted.", "refused."
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -126,42 +131,105 @@ def load(runs: Path, name: str, which: int | str = CHAMPION) -> RegisteredModel:
     )
 
 
+def champion(runs: Path, name: str) -> RegisteredModel | None:
+    """The version that scores batches; None where none was promoted yet."""
+    try:
+        return load(runs, name, CHAMPION)
+    except WrongUsage:
+        return None
+
+
+def forbidden_lineage(
+    force: ForceDefinition, model: TrainedModel, *, health_permitted: bool
+) -> tuple[str, ...]:
+    """Why a model may not be used for what stands behind it, in words; empty where nothing forbids it.
+
+    Marks count as they were when the model was made and as the declarations of today give them.
+    """
+    try:
+        now = lineage.marks_of_set(force, model.schema.names)
+    except GateRefused as error:
+        return (str(error),)
+    allowed = {str(Mark.HEALTH)} if health_permitted else set()
+    found = [
+        why
+        for marks in (model.marks, now)
+        for mark, reasons in marks.items()
+        if str(mark) not in allowed
+        for why in reasons
+    ]
+    return tuple(dict.fromkeys(found))
+
+
 def promote(
-    runs: Path, name: str, version: int | str, *, reason: str, at: datetime, who: str | None = None
+    runs: Path, decision: ReleaseDecision, *, reason: str, at: datetime, who: str | None = None
 ) -> RegisteredModel:
-    """Make a version the champion, and record when, why and by whom.
+    """Make the version that the gate let pass the champion; a refusal is recorded and raised.
+
+    Either way it stays with the version who asked, when, for which reason, and what the gate found.
 
     Raises:
         WrongUsage: no such version, or no reason.
-        GateRefused: the version is not promotable.
+        GateRefused: with everything that did not hold.
     """
     if not reason.strip():
         raise WrongUsage('a promotion needs a reason that can be read later: --reason "...".')
-    found = load(runs, name, version)
-    if not found.trained.promotable:
-        raise GateRefused(f"{found.title} comes from a research run and cannot be promoted.")
+    found = load(runs, decision.name, decision.version)
     client = open_store(runs)
-    entry = json.dumps({"reason": reason, "who": who, "alias": CHAMPION})
-    client.set_model_version_tag(name, str(found.version), f"{PROMOTED}{at.isoformat()}", entry)
-    client.set_registered_model_alias(name, CHAMPION, str(found.version))
-    return load(runs, name, found.version)
+    entry = json.dumps({"reason": reason, "who": who, "gate": decision.to_dict()})
+    outcome = PROMOTED if decision.passes else REFUSED
+    client.set_model_version_tag(found.name, str(found.version), f"{outcome}{at.isoformat()}", entry)
+    if not decision.passes:
+        raise GateRefused(decision.says)
+    client.set_registered_model_alias(found.name, CHAMPION, str(found.version))
+    return load(runs, found.name, found.version)
+
+
+REQUESTS = pl.Schema(
+    {
+        "version": pl.Int64(), "at": pl.Datetime("us"), "who": pl.String(), "reason": pl.String(),
+        "outcome": pl.String(), "found": pl.String(),
+    }
+)  # fmt: skip
+
+
+def requests(runs: Path, name: str) -> pl.DataFrame:
+    """Every request to promote a version, earliest first: version, at, who, reason, outcome, found.
+
+    Outcome is promoted or refused; found says each figure that the gate went by, or each that did not hold.
+    """
+    client = open_store(runs)
+    rows = [
+        (
+            int(version.version),
+            datetime.fromisoformat(tag.removeprefix(prefix)),
+            entry["who"],
+            entry["reason"],
+            prefix.removesuffix("."),
+            _found(entry["gate"]),
+        )
+        for version in _versions(client, name)
+        for tag, stored in version.tags.items()
+        for prefix in (PROMOTED, REFUSED)
+        if tag.startswith(prefix)
+        for entry in [json.loads(stored)]
+    ]
+    return pl.DataFrame(rows, schema=REQUESTS, orient="row").sort("at", "version")
+
+
+def _found(gate: Mapping[str, Any]) -> str:
+    telling = [
+        each
+        for each in gate["requirements"]
+        if (each["more"] is not None if gate["passes"] else each["holds"] is False)
+    ]
+    return "; ".join(f"{each['code'].replace('_', ' ')}: {each['found']}" for each in telling)
 
 
 def promotions(runs: Path, name: str) -> pl.DataFrame:
     """Every promotion, earliest first: version, at, who, reason."""
-    client = open_store(runs)
-    rows = [
-        {
-            "version": int(version.version),
-            "at": datetime.fromisoformat(tag.removeprefix(PROMOTED)),
-            **json.loads(entry),
-        }
-        for version in _versions(client, name)
-        for tag, entry in version.tags.items()
-        if tag.startswith(PROMOTED)
-    ]
-    schema = {"version": pl.Int64, "at": pl.Datetime("us"), "who": pl.String, "reason": pl.String}
-    return pl.DataFrame([{key: row[key] for key in schema} for row in rows], schema=schema).sort("at")
+    made = requests(runs, name).filter(pl.col("outcome") == "promoted")
+    return made.select("version", "at", "who", "reason")
 
 
 def live_on(runs: Path, name: str, day: date) -> int | None:

@@ -116,7 +116,7 @@ def score(
         force,
         accepted,
         [as_of],
-        catalogue=_catalogue_of(force, model),
+        catalogue=catalogue_of(force, model),
         schema=model.schema,
         people=people,
         rows_known_from=rows_known_from,
@@ -196,7 +196,7 @@ def _check_force_and_date(force: ForceDefinition, model: TrainedModel, as_of: da
         )
 
 
-def _catalogue_of(force: ForceDefinition, model: TrainedModel) -> Catalogue:
+def catalogue_of(force: ForceDefinition, model: TrainedModel) -> Catalogue:
     """The ideas the model was trained on, in its order.
 
     Raises:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from evenhand.cli import main
@@ -22,8 +23,33 @@ class Told:
 
 @pytest.fixture(scope="session")
 def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The extracts of a force that is large enough to train on."""
-    return simulate(tmp_path_factory.mktemp("force") / "data", officers=400, months=60, seed=11, dense=True)
+    """The extracts of a force that is small, and finds out so much that a model can show it is better."""
+    data = simulate(tmp_path_factory.mktemp("force") / "data", officers=400, months=60, seed=11, dense=True)
+    find_out_more(data)
+    return data
+
+
+def find_out_more(data: Path) -> None:
+    """Add a case with its finding for every third of a year of each planted episode."""
+    cases = pl.read_parquet(data / "conduct_matter.parquet")
+    episodes = pl.read_parquet(data / "answer_key" / "planted.parquet")
+    first, last = cases["occurred_at"].min(), cases["known_at"].max()
+    found = (
+        episodes.select("person_key", day=pl.date_ranges("started", "ended", "4mo"))
+        .explode("day")
+        .with_columns(occurred_at=pl.col("day").cast(pl.Datetime("us")))
+        .with_columns(
+            known_at=pl.col("occurred_at").dt.offset_by("30d"),
+            finding_at=pl.col("occurred_at").dt.offset_by("120d"),
+        )
+        .filter(pl.col("occurred_at") >= first, pl.col("finding_at") <= last)
+        .with_row_index("number")
+    )
+    like = cases.filter(pl.col("finding") == "MISCONDUCT").head(1).drop(found.columns[1:], strict=False)
+    added = found.join(like.drop("case_id"), how="cross").with_columns(
+        case_id=pl.format("X{}", "number"), outcome_at=pl.col("finding_at")
+    )
+    pl.concat([cases, added.select(cases.columns)]).write_parquet(data / "conduct_matter.parquet")
 
 
 @pytest.fixture(scope="session")

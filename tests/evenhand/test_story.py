@@ -198,3 +198,40 @@ def test_a_run_is_repeated_as_it_was_or_not_at_all(run, champion, records):
     refused = run(champion, "train", "--repeat", "first", "--seed", "5", "--data", str(records))
     assert refused.code == 2
     assert "leave out what would make it another" in refused.err
+
+
+def test_the_release_gate_can_be_asked_without_promoting_and_a_refusal_stays_with_the_version(
+    run, champion, records
+):
+    """A candidate that was tested on other dates is compared with the champion on its own."""
+    common = ["--data", str(records)]
+    trained = run(champion, "train", "--name", "other dates", "--test-dates", "2022-06-30", *common, "--json")
+    version = str(json.loads(trained.out)["version"])
+    asked = run(champion, "promote", version, "--check", "--json", *common)
+    told = json.loads(asked.out)
+    assert asked.code == (0 if told["passes"] else 4)
+    rival = next(each for each in told["requirements"] if each["code"] == "not_worse")
+    assert "its recipe, carried out anew for these dates" in rival["found"]
+    assert rival["more"] == 0.0, "the same recipe on the same dates lists the same people"
+    before = json.loads(run(champion, "models", "--json", *common).out)
+    assert [row["requests"] for row in before if str(row["version"]) == version] == [[]]
+
+    narrow = champion / "narrow.toml"
+    narrow.write_text((champion / "evenhand.toml").read_text() + "[review]\ncapacity = 1\n")
+    refused = run(
+        champion, "promote", version, "--reason", "one place", "--by", "H", "--config", str(narrow), *common
+    )
+    assert refused.code == 4
+    assert "95 % interval" in refused.err
+    after = json.loads(run(champion, "models", "--json", *common).out)
+    (request,) = next(row["requests"] for row in after if str(row["version"]) == version)
+    assert (request["who"], request["reason"], request["outcome"]) == ("H", "one place", "refused")
+    first = next(row for row in after if row["version"] == 1)
+    assert "champion" in first["aliases"]
+    assert first["requests"][0]["outcome"] == "promoted"
+    assert "one place" in run(champion, "models", *common).out
+
+
+def test_a_promotion_needs_a_reason_and_looking_does_not(run, champion, records):
+    assert run(champion, "promote", "1", "--data", str(records)).code == 2
+    assert run(champion, "promote", "1", "--check", "--data", str(records)).code == 0

@@ -11,7 +11,19 @@ import pytest
 from features.build import FeatureColumn, FeatureSchema
 from features.errors import DataRefused, GateRefused, WrongUsage
 from models.experiment import Experiment
-from models.registry import RegisteredModel, live_on, load, model_versions, promote, promotions, register
+from models.registry import (
+    RegisteredModel,
+    champion,
+    forbidden_lineage,
+    live_on,
+    load,
+    model_versions,
+    promote,
+    promotions,
+    register,
+    requests,
+)
+from models.release import ReleaseDecision, release_findings
 from models.tracking import log_experiment, open_store, read_backtest, tracked
 from models.trained import TrainedModel
 from tests.models.small_force import FORCE
@@ -141,36 +153,90 @@ def test_a_store_without_its_files_says_which_to_restore(copied: Path):
         load(copied, "small", 1)
 
 
-def test_a_promotion_is_recorded_with_time_reason_and_name(copied: Path):
-    found = promote(
-        copied, "small", 1, reason="beats every baseline", at=datetime(2024, 3, 1, 9), who="A. Owner"
-    )
+def gate(
+    experiment: Experiment, version: int, *, places: int = 40, promotable: bool = True
+) -> ReleaseDecision:
+    """What the gate finds of a version; with forty places, as many as there is planted conduct, it passes."""
+    backtest = experiment.backtest.at_capacity(places)
+    return release_findings("small", version, backtest, promotable=promotable, forbidden=(), champion=None)
+
+
+def test_a_promotion_is_recorded_with_time_reason_name_and_what_the_gate_found(
+    copied: Path, experiment: Experiment
+):
+    at = datetime(2024, 3, 1, 9)
+    assert champion(copied, "small") is None
+    found = promote(copied, gate(experiment, 1), reason="beats every baseline", at=at, who="A. Owner")
     assert found.aliases == ("candidate", "champion")
     assert load(copied, "small").version == 1
-    assert promotions(copied, "small").rows() == [
-        (1, datetime(2024, 3, 1, 9), "A. Owner", "beats every baseline")
-    ]
+    assert promotions(copied, "small").rows() == [(1, at, "A. Owner", "beats every baseline")]
+    (asked,) = requests(copied, "small").rows(named=True)
+    assert asked["outcome"] == "promoted"
+    assert "beats random: " in asked["found"]
+    assert "95 % interval" in asked["found"]
     listed = model_versions(copied).row(0, named=True)
     assert (listed["version"], listed["promoted_by"], listed["promoted_because"]) == (
         1, "A. Owner", "beats every baseline",
     )  # fmt: skip
 
 
+def test_a_refusal_is_recorded_too_and_changes_no_champion(copied: Path, experiment: Experiment):
+    at = datetime(2024, 4, 1, 9)
+    refused = gate(experiment, 1, promotable=False)
+    with pytest.raises(GateRefused, match="a research run, which is isolated"):
+        promote(copied, refused, reason="to see", at=at, who="A. Hurried")
+    assert champion(copied, "small") is None
+    assert live_on(copied, "small", date(2024, 4, 1)) is None
+    assert promotions(copied, "small").is_empty()
+    (asked,) = requests(copied, "small").rows(named=True)
+    assert (asked["version"], asked["at"], asked["who"], asked["outcome"]) == (1, at, "A. Hurried", "refused")
+    assert "research run" in asked["found"]
+
+
 def test_which_model_was_live_is_known_for_every_day(
     copied: Path, experiment: Experiment, registered: RegisteredModel
 ):
     register(copied, FORCE, experiment.model, run_id=registered.run_id)
-    promote(copied, "small", 1, reason="first", at=datetime(2024, 3, 1, 9))
-    promote(copied, "small", 2, reason="second", at=datetime(2024, 5, 1, 9))
-    days = [date(2024, 2, 28), date(2024, 3, 1), date(2024, 4, 30), date(2024, 5, 1)]
-    assert [live_on(copied, "small", day) for day in days] == [None, 1, 1, 2]
+    promote(copied, gate(experiment, 1), reason="first", at=datetime(2024, 3, 1, 9))
+    promote(copied, gate(experiment, 2), reason="second", at=datetime(2024, 5, 1, 9))
+    with pytest.raises(GateRefused):
+        promote(copied, gate(experiment, 1, promotable=False), reason="back", at=datetime(2024, 6, 1, 9))
+    days = [date(2024, 2, 28), date(2024, 3, 1), date(2024, 4, 30), date(2024, 5, 1), date(2024, 6, 2)]
+    assert [live_on(copied, "small", day) for day in days] == [None, 1, 1, 2, 2]
     assert load(copied, "small").version == 2
     assert load(copied, "small", 1).aliases == ()
 
 
-def test_a_promotion_without_a_reason_is_refused(copied: Path):
+def test_a_version_may_come_back_and_each_day_keeps_its_own(
+    copied: Path, experiment: Experiment, registered: RegisteredModel
+):
+    register(copied, FORCE, experiment.model, run_id=registered.run_id)
+    for month, version in ((3, 1), (5, 2), (7, 1)):
+        promote(copied, gate(experiment, version), reason="turn", at=datetime(2024, month, 1))
+    days = [date(2024, month, 15) for month in (3, 5, 7)]
+    assert [live_on(copied, "small", day) for day in days] == [1, 2, 1]
+
+
+def test_a_promotion_without_a_reason_is_refused(copied: Path, experiment: Experiment):
     with pytest.raises(WrongUsage, match="needs a reason"):
-        promote(copied, "small", 1, reason="  ", at=datetime(2024, 3, 1))
+        promote(copied, gate(experiment, 1), reason="  ", at=datetime(2024, 3, 1))
+    assert requests(copied, "small").is_empty()
+
+
+def test_lineage_counts_as_it_was_and_as_it_is_declared_today(experiment: Experiment):
+    model = experiment.model
+    assert forbidden_lineage(FORCE, model, health_permitted=False) == ()
+    told = forbidden_lineage(FORCE, with_column(model, "leaves_365d"), health_permitted=True)
+    assert "leaves_365d" in told[0]
+    with_spells = with_column(model, "spells_365d")
+    assert forbidden_lineage(FORCE, with_spells, health_permitted=False)
+    assert forbidden_lineage(FORCE, with_spells, health_permitted=True) == ()
+    marked = replace(model, marks={"protected": ("it read leave when it was made",)})
+    assert forbidden_lineage(FORCE, marked, health_permitted=True) == ("it read leave when it was made",)
+    assert (
+        "no_such_90d"
+        in forbidden_lineage(FORCE, with_column(model, "no_such_90d"), health_permitted=False)[0]
+    )
 
 
 def test_a_version_of_no_model_is_an_empty_list(copied: Path):
