@@ -23,12 +23,18 @@ from features.definition import (
 )
 from features.specs import (
     Aggregate,
+    Alike,
+    Banded,
     Catalogue,
+    Colleagues,
     Events,
     Idea,
     Latest,
+    Peers,
+    Term,
     count,
     days_since_last,
+    distinct,
     largest,
     mean,
     ratio,
@@ -39,6 +45,7 @@ from features.tables.chicago import COMPLAINTS_ACCUSED, OFFICERS, SALARY, TABLES
 YEARS_1_2_5_10 = (365, 730, 1825, 3650)
 YEARS_2_5_10 = (730, 1825, 3650)
 YEARS_1_2_5 = (365, 730, 1825)
+YEARS_5_10 = (1825, 3650)
 CAREER = 14600
 
 COMPLAINT = Events(
@@ -90,12 +97,28 @@ GROUPS = {
     "09": ("conduct", "complaints of conduct unbecoming"),
     "10": ("operations", "complaints about operations or personnel rules"),
 }
+# What complaints are about, where the group of the code is too coarse. Complaints about the medical roll are left
+# out: they would tell of sickness.
+TOPICS = {
+    "off_duty": ("complaints about conduct off duty", pl.col("category").str.contains("(?i)off.duty")),
+    "domestic": ("complaints about a domestic incident", pl.col("category").str.contains("(?i)domestic")),
+    "alcohol": ("complaints about alcohol", pl.col("code_group") == "02"),
+    "traffic": ("complaints about traffic and accidents", pl.col("code_group") == "07"),
+    "supervising": ("complaints about a supervisor's duties", pl.col("code_group") == "12"),
+    "absence": ("complaints about absence without leave or residence", pl.col("complaint_code").is_in(["10A", "10C", "10H", "10R"])),
+    "reporting": ("complaints about reports, service or inventory", pl.col("complaint_code").is_in(["10T", "10U", "10V"])),
+    "communication": ("complaints about communication procedures", pl.col("complaint_code") == "10D"),
+    "neglect": ("complaints of neglect of duty", pl.col("complaint_code") == "10J"),
+    "insubordination": ("complaints of insubordination", pl.col("complaint_code") == "10M"),
+    "equipment": ("complaints about equipment, weapons or vehicles", pl.col("complaint_code").is_in(["10L", "10P", "10W", "10X"])),
+}  # fmt: skip
 FINDINGS = {
     "NS": ("not_sustained", "complaints closed as not sustained"),
     "UN": ("unfounded", "complaints closed as unfounded"),
     "EX": ("exonerated", "complaints closed as exonerated"),
     "NAF": ("no_affidavit", "complaints closed because no affidavit was signed"),
 }
+SUSPENDED = pl.col("final_outcome").str.contains("(?i)suspen|day")
 BUSY = "a busy district or role brings more contacts, and more complaints, at equal conduct"
 
 
@@ -104,6 +127,36 @@ def _complaints(name: str, says: str, of: Aggregate, windows: tuple[int, ...] = 
         name=name, says=says, of=of, windows=windows, unit="complaints", innocent=(BUSY,), typologies=("C",), **more
     )  # fmt: skip
 
+
+DAYS_IN_SERVICE = Latest(events=PROFILE, value=pl.col("appointed_date"), how="days_since")
+RANK = Latest(events=PAY_YEAR, value=pl.col("rank"), how="category")
+UNIT = Latest(events=POSTING, value=pl.col("unit").cast(pl.String), how="category")
+# One where the window holds one year's pay, which it does for everybody in the cohort.
+PAID_YEARS = distinct(PAY_YEAR, "year")
+EVERYONE = Alike(says="all officers", by=())
+SAME_RANK = Alike(says="officers of the same rank", by=(RANK,))
+SAME_SERVICE = Alike(
+    says="officers of the same rank, about as long in service",
+    by=(RANK, Banded(of=DAYS_IN_SERVICE, edges=(1095.0, 1825.0, 3650.0, 5475.0, 7300.0, 9125.0))),
+    at_least=50,
+)
+
+# What a unit is like: name, what is counted, windows, unit of measure.
+OF_UNIT: dict[str, tuple[str, Term, tuple[int, ...], str]] = {
+    "complaints": ("complaints received", count(COMPLAINT), (730, 1825), "complaints"),
+    "sole_accused_complaints": ("complaints as the only one accused", count(COMPLAINT, SOLE_ACCUSED), (1825,), "complaints"),
+    "sustained": ("complaints sustained", count(CLOSED, SUSTAINED & CORE), (1825, 3650), "complaints"),
+    "days_in_service": ("days in service", DAYS_IN_SERVICE, (), "days"),
+}  # fmt: skip
+# Numbers drift with how much is recorded (reports of force begin in 2004, affidavits in 2005); a standing among
+# others at the same date does not.
+BESIDE_OTHERS: dict[str, tuple[str, Aggregate, tuple[int, ...], str]] = {
+    "complaints": ("complaints received", count(COMPLAINT), (365, 1825), "complaints"),
+    "sole_accused": ("complaints as the only one accused", count(COMPLAINT, SOLE_ACCUSED), (1825,), "complaints"),
+    "sustained": ("complaints sustained", count(CLOSED, SUSTAINED & CORE), (3650,), "findings"),
+    "operations": ("complaints about operations", count(COMPLAINT, pl.col("code_group") == "10"), (1825,), "operations complaints"),
+    "force_reports": ("reports of force", count(FORCE_REPORT), (365,), "use of force"),
+}  # fmt: skip
 
 CATALOGUE = Catalogue(
     (
@@ -116,7 +169,11 @@ CATALOGUE = Catalogue(
         ),
         _complaints(
             "sole_accused_complaints", "complaints in which the officer was the only one accused",
-            count(COMPLAINT, SOLE_ACCUSED), YEARS_1_2_5_10, family="complaints",
+            count(COMPLAINT, SOLE_ACCUSED), (*YEARS_1_2_5_10, CAREER), family="complaints",
+        ),
+        *(
+            _complaints(f"{name}_complaints", says, count(COMPLAINT, about), (*YEARS_5_10, CAREER), family=f"{name} complaints")
+            for name, (says, about) in TOPICS.items()
         ),
         _complaints(
             "operations_sole_complaints", "complaints about operations or personnel rules, as the only one accused",
@@ -154,11 +211,53 @@ CATALOGUE = Catalogue(
         ),
         _complaints(
             "suspensions", "complaints closed with a suspension",
-            count(CLOSED, pl.col("final_outcome").str.contains("(?i)suspen|day")), (3650,), family="findings",
+            count(CLOSED, SUSPENDED), (3650, CAREER), family="penalties",
+        ),
+        _complaints(
+            "sole_accused_sustained", "complaints sustained in which the officer was the only one accused",
+            count(CLOSED, SUSTAINED & SOLE_ACCUSED), (*YEARS_5_10, CAREER), family="findings", more_is_concern=True,
+        ),
+        _complaints(
+            "recommended_sustained", "complaints that the investigator found sustained, whatever was made of it",
+            count(CLOSED, pl.col("recommended_finding") == "SU"), (*YEARS_5_10, CAREER), family="findings",
+        ),
+        _complaints(
+            "recommended_suspensions", "complaints for which the investigator recommended a suspension or separation",
+            count(CLOSED, pl.col("recommended_outcome").str.contains("(?i)suspen|day|separ")), (3650, CAREER), family="penalties",
+        ),
+        _complaints(
+            "reprimands", "complaints closed with a reprimand or a violation noted",
+            count(CLOSED, pl.col("final_outcome").str.contains("(?i)reprim|violation")), (3650, CAREER), family="penalties",
+        ),
+        Idea(
+            name="days_suspended", says="days of suspension, where their number is given",
+            of=total(CLOSED, pl.col("final_outcome").str.extract(r"^(\d+) DAY").cast(pl.Float64), SUSPENDED),
+            windows=(3650, CAREER), unit="days", family="penalties", typologies=("C",),
         ),
         Idea(
             name="closed_share", says="share of complaints received that have been closed",
-            of=ratio(count(CLOSED), count(COMPLAINT), bottom_at_least=1), windows=(730,), unit="share", family="closings",
+            of=ratio(count(CLOSED), count(COMPLAINT), bottom_at_least=1), windows=(365, 730, 1825), unit="share", family="closings",
+        ),
+        Idea(
+            name="sole_accused_closed_share", says="share of complaints received, as the only one accused, that have been closed",
+            of=ratio(count(CLOSED, SOLE_ACCUSED), count(COMPLAINT, SOLE_ACCUSED), bottom_at_least=1), windows=(730, 1825),
+            unit="share", family="closings",
+        ),
+        *(
+            Idea(
+                name=f"unit_{name}", says=f"{says} of the others in the unit, on average", of=Colleagues(of=of, by=UNIT),
+                windows=windows, unit=unit, family="unit",
+            )
+            for name, (says, of, windows, unit) in OF_UNIT.items()
+        ),
+        *(
+            Idea(
+                name=f"{name}_{beside}", says=f"share of {among.says} with more {says} a year paid",
+                of=Peers(of=of, exposure=PAID_YEARS, exposure_at_least=1, among=among, how="share_higher"),
+                windows=windows, unit="share", family=family, innocent=(BUSY,), typologies=("F",) if of.events is FORCE_REPORT else ("C",),
+            )
+            for name, (says, of, windows, family) in BESIDE_OTHERS.items()
+            for beside, among in {"beside_all": EVERYONE, "beside_like": SAME_SERVICE}.items()
         ),
         Idea(
             name="force_reports", says="reports of force", of=count(FORCE_REPORT), windows=YEARS_1_2_5, unit="reports",
@@ -205,8 +304,7 @@ CATALOGUE = Catalogue(
             name="postings", says="postings begun", of=count(POSTING), windows=(1825,), unit="postings", family="posting",
         ),
         Idea(
-            name="days_in_service", says="days since appointment", of=Latest(events=PROFILE, value=pl.col("appointed_date"), how="days_since"),
-            unit="days", family="service",
+            name="days_in_service", says="days since appointment", of=DAYS_IN_SERVICE, unit="days", family="service",
         ),
         Idea(
             name="days_in_unit", says="days since the last posting began",
@@ -218,7 +316,15 @@ CATALOGUE = Catalogue(
             of=Latest(events=PAY_YEAR, value=pl.col("position_start_date"), how="days_since"), unit="days", family="service",
         ),
         Idea(name="pay", says="yearly pay", of=Latest(events=PAY_YEAR, value=pl.col("salary")), unit="dollars", family="service"),
-        Idea(name="rank", says="rank", of=Latest(events=PAY_YEAR, value=pl.col("rank"), how="category"), unit="category", family="service"),
+        *(
+            Idea(
+                name=f"pay_{beside}", says=f"share of {among.says} who are paid more",
+                of=Peers(of=total(PAY_YEAR, "salary"), exposure=PAID_YEARS, exposure_at_least=1, among=among, how="share_higher"),
+                windows=(365,), unit="share", family="service",
+            )
+            for beside, among in {"beside_all": EVERYONE, "beside_rank": SAME_RANK, "beside_like": SAME_SERVICE}.items()
+        ),
+        Idea(name="rank", says="rank", of=RANK, unit="category", family="service"),
     )
 )  # fmt: skip
 
