@@ -16,6 +16,7 @@ from features.definition import ForceDefinition
 from features.specs import Catalogue
 from models.backtest import Backtest, Line
 from models.experiment import Experiment, live_counts
+from models.incidence import Incidence
 from models.metrics import Basis, chance_of_listing, wilson
 from models.registry import RegisteredModel
 from models.research import StudyResult
@@ -36,12 +37,16 @@ def facts_of_run(
     catalogue: Catalogue,
     planted: pl.DataFrame | None,
     health: StudyResult | None,
+    incidence: Incidence,
+    findings_made: pl.DataFrame,
 ) -> dict[str, Any]:
     """Everything about a run that its card will say and that does not change afterwards, ready for JSON.
 
     Args:
         planted: person_key, as_of, planted, lookalike (a list of kinds), in a simulation.
         health: the same run with and without health features, where the model has them.
+        incidence: how cases ended, as far as the model may know.
+        findings_made: as_of, cases, made, of the dates learnt from and tested on.
     """
     model, backtest = experiment.model, experiment.backtest
     return {
@@ -68,6 +73,11 @@ def facts_of_run(
             "horizon_months": model.horizon_months,
             "settle_months": model.settle_months,
             "dates": [_test_date(backtest, day) for day in backtest.test_as_ofs],
+            "time_to_finding": {
+                "cases": incidence.cases,
+                "endings": incidence.frame().to_dicts(),
+                "dates": findings_made.with_columns(pl.col("as_of").cast(pl.String)).to_dicts(),
+            },
         },
         "training": {
             "as_ofs": [day.isoformat() for day in model.trained_as_ofs],

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from features.store import FeatureStore
     from models.compare import Comparison
     from models.experiment import Experiment
+    from models.incidence import Incidence
     from models.ranker import Params
     from models.registry import RegisteredModel
     from models.release import ReleaseDecision
@@ -296,6 +297,10 @@ class Workspace:
             facts = facts_of_run(
                 self.force, experiment, self.account, run_id=run.run_id, started_ms=run.started_ms,
                 catalogue=catalogue, planted=planted, health=health,
+                incidence=self.time_to_finding(before=dates.end),
+                findings_made=self.findings_made(
+                    sorted({*experiment.model.trained_as_ofs, *tests}), before=dates.end
+                ),
             )  # fmt: skip
             tracking.log_json(run, CARD_FACTS, facts)
             tracking.log_json(run, PROVENANCE, provenance(recipe, catalogue, self.accepted, experiment))
@@ -448,6 +453,29 @@ class Workspace:
             "person_key", "as_of", "outcome"
         )
         return leads if leads.height else None
+
+    def time_to_finding(self, *, before: date | None = None) -> Incidence:
+        """How cases known before a day (the end of the records where None) ended, and after how long."""
+        from features.labels import followed
+        from models.incidence import cumulative_incidence
+
+        seen_by = datetime.combine(before or self.extent[1], time())
+        return cumulative_incidence(followed(self.force, self.accepted, seen_by=seen_by))
+
+    def findings_made(self, as_ofs: Sequence[date], *, before: date | None = None) -> pl.DataFrame:
+        """How settled the labels of some dates are before a day: as_of, cases, made (the share of their findings made)."""
+        from features.labels import ages
+
+        end = before or self.extent[1]
+        incidence = self.time_to_finding(before=end)
+        of_date = ages(self.force, self.accepted, as_ofs, seen_by=datetime.combine(end, time()))
+        rows = [
+            {"as_of": as_of, "cases": len(days), "made": incidence.made(days)}
+            for as_of in as_ofs
+            for days in [of_date.filter(pl.col("as_of") == as_of)["days"].to_list()]
+        ]
+        schema = {"as_of": pl.Date, "cases": pl.Int64, "made": pl.Float64}
+        return pl.DataFrame(rows, schema=schema)
 
     def sample_estimates(self) -> SampleEstimates | None:
         """What reviews of leads and samples say of everybody; None where none of a batch with samples is decided."""

@@ -26,17 +26,27 @@ SHIPPED = {"simulated": "features.catalogue.uk", "chicago": "features.catalogue.
 ReadKnown = Callable[[Events, datetime], pl.DataFrame]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Leaving:
+    """Where it is recorded that somebody has left: the events, and their column with the last day of service."""
+
+    events: Events
+    last_day: str
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Cohort:
     """Who is scored on a date.
 
     `members(read, as_of)` returns one row a person: `person_key` and the descriptors a reviewer may see
     (rank, team, role). `read(events, as_of)` gives the latest version of each row known before `as_of`.
+    `leaving` tells who left and when, where that is recorded.
     """
 
     says: str
     members: Callable[[ReadKnown, date], pl.DataFrame]
     descriptors: tuple[str, ...] = ()
+    leaving: Leaving | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,8 +89,63 @@ def labels(
     )  # fmt: skip
 
 
+def followed(force: ForceDefinition, accepted: Records, *, seen_by: datetime) -> pl.DataFrame:
+    """How long each case known by `seen_by` has been followed, and how that ended.
+
+    Returns:
+        `days` from the day it came in, and `how`: `confirmed`, `not confirmed`, `left` where the person had left
+        by then, whatever came of it later, or null where it was still open at `seen_by`.
+    """
+    cases = _known_cases(force.outcome, accepted, seen_by)
+    seen = pl.lit(seen_by, dtype=_INSTANT)
+    last = pl.lit(None, dtype=_INSTANT).alias("last")
+    if (leaving := force.cohort.leaving) is None:
+        cases = cases.with_columns(last)
+    else:
+        left = (
+            read_known(accepted)(leaving.events, seen_by)
+            .group_by("person_key")
+            .agg(last=pl.col(leaving.last_day).cast(_INSTANT).max())
+        )
+        cases = cases.join(left, on="person_key", how="left", maintain_order="left")
+    gone = (pl.col("last") < pl.coalesce("closed", seen)).fill_null(False)
+    ends = pl.when(gone).then("last").otherwise(pl.coalesce("closed", seen))
+    return cases.select(
+        days=(ends - pl.col("received")).dt.total_days().clip(lower_bound=0),
+        how=pl.when(gone)
+        .then(pl.lit("left"))
+        .when(pl.col("open"))
+        .then(None)
+        .when(pl.col("confirmed"))
+        .then(pl.lit("confirmed"))
+        .otherwise(pl.lit("not confirmed")),
+    )
+
+
+def ages(
+    force: ForceDefinition, accepted: Records, as_ofs: Sequence[date], *, seen_by: datetime
+) -> pl.DataFrame:
+    """`as_of` and, of each case in its horizon that was known by `seen_by`, the `days` since it came in."""
+    until = pl.col("as_of").dt.offset_by(f"{force.outcome.horizon_months}mo")
+    return (
+        pl.DataFrame({"as_of": checked_as_ofs(as_ofs)}, schema={"as_of": pl.Date})
+        .join(_known_cases(force.outcome, accepted, seen_by), how="cross")
+        .filter((pl.col("occurred_at") >= pl.col("as_of")) & (pl.col("occurred_at") < until))
+        .select("as_of", days=(pl.lit(seen_by, dtype=_INSTANT) - pl.col("received")).dt.total_days())
+    )
+
+
 def _cases(outcome: Outcome, accepted: Records, seen_by: datetime | None) -> pl.DataFrame:
     """Each case in the version that stood at `seen_by`: person_key, occurred_at, confirmed, open, expected."""
+    cases = _known_cases(outcome, accepted, seen_by)
+    expected = pl.when("open").then(None).otherwise(pl.col("confirmed").cast(pl.Float64))
+    if seen_by is not None:
+        expected = pl.coalesce(expected, _expected(cases, outcome.precedents, seen_by))
+    return cases.select("person_key", "occurred_at", "confirmed", "open", expected=expected)
+
+
+def _known_cases(outcome: Outcome, accepted: Records, seen_by: datetime | None) -> pl.DataFrame:
+    """Each case in the version that stood at `seen_by`, with its kinds, when it came in and when it was closed."""
     closed = pl.col(outcome.closed_at).cast(_INSTANT)
     rows = rows_of(accepted, outcome.cases)
     confirms = outcome.confirmed.fill_null(False)
@@ -104,7 +159,7 @@ def _cases(outcome: Outcome, accepted: Records, seen_by: datetime | None) -> pl.
         # A finding exists only from the date it was made, wherever the row says it today.
         is_open = (closed < instant).fill_null(False).not_()
         found = confirms & ~is_open
-    cases = (
+    return (
         # Later versions of a case are known later; it came in with the first.
         rows.with_columns(received=pl.col(KNOWN).min().over(_key(outcome)))
         .filter(stands)
@@ -119,10 +174,6 @@ def _cases(outcome: Outcome, accepted: Records, seen_by: datetime | None) -> pl.
         )
         .collect()
     )
-    expected = pl.when("open").then(None).otherwise(pl.col("confirmed").cast(pl.Float64))
-    if seen_by is not None:
-        expected = pl.coalesce(expected, _expected(cases, outcome.precedents, seen_by))
-    return cases.select("person_key", "occurred_at", "confirmed", "open", expected=expected)
 
 
 def _key(outcome: Outcome) -> list[str]:

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from features.definition import Cohort, ForceDefinition, Precedents
-from features.labels import cohort, labels
+from features.definition import Cohort, ForceDefinition, Leaving, Precedents
+from features.labels import ages, cohort, followed, labels
 from tests.features.small_force import CASES, COMPLAINT, FORCE, TWO_PEOPLE, records, small_force
 from tests.features.tables_as_text import frame
 
@@ -465,3 +465,45 @@ def test_nothing_recorded_or_found_at_or_after_the_day_of_looking_moves_what_is_
         for rows in (cases, later)
     )
     assert_frame_equal(found, moved, check_exact=True)
+
+
+FOLLOWED = """
+    person_key | case | occurred_at | known_at   | finding | closed_at
+    P1         | A    | 2022-01-01  | 2022-02-01 | -       | -
+    P1         | A    | 2022-01-01  | 2022-05-12 | PROVEN  | 2022-05-12
+    P1         | B    | 2022-01-01  | 2022-02-01 | CLEARED | 2022-02-11
+    P1         | C    | 2022-01-01  | 2022-02-01 | -       | -
+    P1         | D    | 2022-01-01  | 2023-02-01 | -       | -
+"""
+
+
+def test_a_case_is_followed_from_the_day_it_came_in_until_its_finding_or_until_it_was_last_seen():
+    found = followed(FORCE, records(post=ONE, case=FOLLOWED), seen_by=datetime(2022, 6, 1))
+    assert sorted(found.rows(), key=str) == [(10, "not confirmed"), (100, "confirmed"), (120, None)]
+
+
+def test_leaving_ends_a_case_that_was_open_and_no_other():
+    resigned = Leaving(events=COMPLAINT, last_day="happened_on")
+    force = _with(cohort=replace(FORCE.cohort, leaving=resigned))
+    accepted = records(
+        post=ONE,
+        case=FOLLOWED,
+        complaint="""
+        person_key | complaint | happened_on | received_on | closed_on | upheld
+        P1         | L         | 2022-03-03  | 2022-03-03  | -         | -
+        """,
+    )
+    found = followed(force, accepted, seen_by=datetime(2022, 6, 1))
+    assert sorted(found.rows(), key=str) == [(10, "not confirmed"), (30, "left"), (30, "left")]
+    earlier = followed(force, accepted, seen_by=datetime(2022, 3, 1))
+    assert sorted(earlier.rows(), key=str) == [(10, "not confirmed"), (28, None), (28, None)]
+
+
+def test_the_cases_of_a_date_have_the_age_they_had_when_looked_at():
+    found = ages(
+        FORCE,
+        records(post=ONE, case=FOLLOWED),
+        [date(2021, 6, 1), date(2022, 2, 1)],
+        seen_by=datetime(2022, 2, 11),
+    )
+    assert found.rows() == [(date(2021, 6, 1), 10)] * 3

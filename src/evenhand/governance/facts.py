@@ -133,6 +133,32 @@ class TestDate(Fact):
         return self
 
 
+class Ending(Fact):
+    """The share of cases that had ended in one way so many months after they came in, with its interval."""
+
+    months: Count
+    how: Words
+    share: Share
+    low: Share
+    high: Share
+
+
+class FindingsMade(Fact):
+    """Of the findings that the known cases of a date will bring, the share made; null where none can be told."""
+
+    as_of: date
+    cases: Count
+    made: Share | None
+
+
+class TimeToFinding(Fact):
+    """How long cases took, and so how settled the labels of each date are."""
+
+    cases: Count
+    endings: tuple[Ending, ...]
+    dates: tuple[FindingsMade, ...] = Field(min_length=1)
+
+
 class Evaluation(Fact):
     """What the figures are measured on; `cohort` and `outcome` in the force definition's words."""
 
@@ -141,6 +167,7 @@ class Evaluation(Fact):
     horizon_months: Count
     settle_months: Count
     dates: tuple[TestDate, ...] = Field(min_length=1)
+    time_to_finding: TimeToFinding
 
 
 class TableRead(Fact):

@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from evenhand.governance.document import Bar, Block, Cell, Drawing, Items, Paragraph, Section, Table, Terms
-from evenhand.governance.facts import ALL_DATES, CardFacts, Figure, Health, LookAlike, NotMeasured
+from evenhand.governance.facts import (
+    ALL_DATES,
+    CardFacts,
+    Figure,
+    Health,
+    LookAlike,
+    NotMeasured,
+    TimeToFinding,
+)
 from evenhand.governance.gate import DEMO_NOTICE, health_permitted
 from evenhand.governance.records import Records
 
@@ -223,6 +231,53 @@ def _evaluation_data(facts: CardFacts) -> Section:
                 "The test dates",
                 ("Date", "People", "Confirmed", "Not confirmed", "Unsettled"),
                 rows,
+                numeric=True,
+            ),
+        ],
+        [_time_to_finding(evaluation.time_to_finding)],
+    )
+
+
+def _time_to_finding(time: TimeToFinding) -> Section:
+    months = list(dict.fromkeys(ending.months for ending in time.endings))
+    ended = {
+        how: [
+            Cell(_percent(ending.share), _range(_percent, ending.low, ending.high))
+            for ending in time.endings
+            if ending.how == how
+        ]
+        for how in dict.fromkeys(ending.how for ending in time.endings)
+    }
+    return Section(
+        "Time to finding",
+        [
+            Paragraph(
+                f"Of {time.cases:,} cases, the share that had ended in each way so many months after they came in. "
+                "Cases still open are followed for as long as they had been open; leaving competes with a finding."
+            ),
+            *(
+                [
+                    Table(
+                        "Cumulative incidence, with 95 % intervals",
+                        ("Ended", *(f"{month} months" for month in months)),
+                        tuple((how.capitalize(), *shares) for how, shares in ended.items()),
+                        numeric=True,
+                    )
+                ]
+                if ended
+                else []
+            ),
+            Table(
+                "How settled the labels are: of the findings that a date's known cases will bring, the share made",
+                ("Date", "Cases", "Made"),
+                tuple(
+                    (
+                        day.as_of.isoformat(),
+                        f"{day.cases:,}",
+                        "cannot be told" if day.made is None else _percent(day.made),
+                    )
+                    for day in time.dates
+                ),
                 numeric=True,
             ),
         ],

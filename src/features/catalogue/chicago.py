@@ -17,6 +17,7 @@ from features.definition import (
     Cohort,
     Condition,
     ForceDefinition,
+    Leaving,
     Outcome,
     Precedents,
     ReadKnown,
@@ -356,6 +357,7 @@ FORCE = ForceDefinition(
         "almost absent from the salary releases before 2017.",
         members=_members,
         descriptors=("rank", "pay_grade"),
+        leaving=Leaving(events=RESIGNATION, last_day="resignation_date"),
     ),
     outcome=Outcome(
         says="A complaint about an incident in the 24 months from the as-of date that was sustained, with at "

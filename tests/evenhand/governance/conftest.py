@@ -105,6 +105,16 @@ def run(records: Records) -> dict[str, Any]:
                     "unsettled": 13,
                 }
             ],
+            "time_to_finding": {
+                "cases": 417,
+                "endings": [
+                    {"months": 6, "how": "confirmed", "share": 0.14, "low": 0.11, "high": 0.18},
+                    {"months": 12, "how": "confirmed", "share": 0.27, "low": 0.23, "high": 0.32},
+                    {"months": 6, "how": "left", "share": 0.04, "low": 0.02, "high": 0.07},
+                    {"months": 12, "how": "left", "share": 0.09, "low": 0.06, "high": 0.13},
+                ],
+                "dates": [{"as_of": date(2023, 1, 1), "cases": 96, "made": 0.83}],
+            },
         },
         "training": {
             "as_ofs": (date(2021, 1, 1), date(2021, 7, 1)),

@@ -199,6 +199,17 @@ def test_text_of_the_run_cannot_become_markup(run: dict[str, Any]) -> None:
     assert "&lt;script&gt;" in html
 
 
+def test_the_card_says_how_settled_its_labels_are(run: dict[str, Any]) -> None:
+    card = card_markdown(CardFacts.of(run))
+    assert re.search(r"\| Confirmed \| 14.0 % .*11.0 % to 18.0 %.* \| 27.0 %", card)
+    assert "| 2023-01-01 | 96 | 83.0 % |" in card
+    run["evaluation"]["time_to_finding"] |= {
+        "endings": [],
+        "dates": [{"as_of": date(2023, 1, 1), "cases": 0, "made": None}],
+    }
+    assert "| 2023-01-01 | 0 | cannot be told |" in card_markdown(CardFacts.of(run))
+
+
 def test_what_the_model_must_not_be_used_for_is_said(facts: CardFacts) -> None:
     assert "### What this must not be used for" in card_markdown(facts)
 
@@ -216,6 +227,7 @@ def test_a_missing_section_is_an_error_and_never_a_blank(run: dict[str, Any], se
         ("details", "sha256"),
         ("listing", "threshold"),
         ("evaluation", "settle_months"),
+        ("evaluation", "time_to_finding"),
         ("training", "rows"),
         ("factors", "audit_attributes"),
     ],

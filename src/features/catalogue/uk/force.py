@@ -24,6 +24,7 @@ from features.definition import (
     Cohort,
     Condition,
     ForceDefinition,
+    Leaving,
     Outcome,
     ReadKnown,
     Reveals,
@@ -73,6 +74,7 @@ FORCE = ForceDefinition(
         says="Every officer and member of staff in post: the latest version of the post in effect, not left.",
         members=_members,
         descriptors=("rank", "team_code", "role_code", "bcu_code"),
+        leaving=Leaving(events=POST, last_day="leaver_date"),
     ),
     outcome=Outcome(
         says="A conduct matter about conduct in the 12 months from the as-of date that ended in a finding of "
