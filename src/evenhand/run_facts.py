@@ -26,6 +26,12 @@ NOT_SIMULATED = {
     "because": "who is an innocent look-alike is known in a simulation only; on real records, from reviews"
 }
 
+LABELS = {
+    "settled": "findings on dates that were settled, of people none of whose cases was open",
+    "expected": "findings on dates whose horizon had passed, and for cases still open the share of past cases like "
+    "them that were confirmed",
+}
+
 
 def facts_of_run(
     force: ForceDefinition,
@@ -81,6 +87,7 @@ def facts_of_run(
         },
         "training": {
             "as_ofs": [day.isoformat() for day in model.trained_as_ofs],
+            "labels": LABELS[str(model.params["labels"])],
             "labels_seen_by": model.labels_seen_by.isoformat(),
             "rows": model.rows,
             "confirmed": model.confirmed,

@@ -182,9 +182,10 @@ class TableRead(Fact):
 
 
 class Training(Fact):
-    """What the model learnt from; `rows` are people on dates."""
+    """What the model learnt from; `rows` are people on dates, `labels` says what each counts as."""
 
     as_ofs: tuple[date, ...] = Field(min_length=1)
+    labels: Words
     labels_seen_by: date
     rows: Count
     confirmed: Count

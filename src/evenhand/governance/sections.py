@@ -223,7 +223,7 @@ def _evaluation_data(facts: CardFacts) -> Section:
                 )
             ),
             Paragraph(
-                "The model was tried on each date after training only on what had been settled before it. "
+                "The model was tried on each date after training only on what was known before it. "
                 "Counts keep cases that are still open apart from those not confirmed; a rate counts as "
                 "confirmed only what was found."
             ),
@@ -305,6 +305,7 @@ def _training_data(facts: CardFacts) -> Section:
                         "Dates",
                         f"{len(training.as_ofs)}, from {min(training.as_ofs)} to {max(training.as_ofs)}",
                     ),
+                    ("Learnt from", training.labels),
                     ("Findings known before", training.labels_seen_by.isoformat()),
                     ("People on dates", f"{training.rows:,}, {training.confirmed:,} of them confirmed"),
                 )

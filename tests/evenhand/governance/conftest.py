@@ -118,6 +118,7 @@ def run(records: Records) -> dict[str, Any]:
         },
         "training": {
             "as_ofs": (date(2021, 1, 1), date(2021, 7, 1)),
+            "labels": "findings on settled dates",
             "labels_seen_by": date(2023, 1, 1),
             "rows": 3876,
             "confirmed": 118,
