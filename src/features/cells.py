@@ -308,11 +308,14 @@ def collect(
         columns = {column.name: _as_array(column) for column in batch}
         person, happened, known, *more = (columns[name] for name in ("person", *instants))
         ends = more[0] if more else _NO_ENDS
-        places, others = np.empty(len(batch), np.int64), np.empty(len(batch), np.int64)
-        n_others = place_rows(person, happened, known, ends, *places_of_days, width, places, others)
+        placed, places, others = (np.empty(len(batch), np.int64) for _ in range(3))
+        n_placed, n_others = place_rows(
+            person, happened, known, ends, *places_of_days, width, placed, places, others
+        )
+        placed, places = placed[:n_placed], places[:n_placed]
         for k, (name, partial) in enumerate(partials.items()):
             numbers = columns.get(source_of[name], _NO_NUMBERS)
-            add_batch(places, numbers, partial.take, partial.combine, flat[k * n_people :])
+            add_batch(placed, places, numbers, partial.take, partial.combine, flat[k * n_people :])
         if n_others:
             late.add(batch[others[:n_others]])
     return Collected(grid, late.cells())
@@ -366,10 +369,7 @@ class _Late:
         instants: Sequence[str],
     ) -> None:
         self.partials = partials
-        # The grid passes NaN by; a sum of cells would become it.
-        self._numbers = {
-            name: partial.of(pl.col(source_of[name])).fill_nan(None) for name, partial in partials.items()
-        }
+        self._numbers = {name: partial.of(pl.col(source_of[name])) for name, partial in partials.items()}
         days = [(pl.col(name) // MICROSECONDS_A_DAY).clip(upper_bound=NEVER_DAY) for name in instants]
         happened, known, *ends = (day.cast(pl.Int32) for day in days)
         self._key = cell_key(timeline, happened, pl.max_horizontal(happened, known), *ends)
@@ -387,11 +387,36 @@ class _Late:
     def _merged(self) -> pl.DataFrame:
         cells = [self._cells]
         if self._rows:
-            cells.append(pl.concat(self._rows).select(self._key, **self._numbers))
-        return pl.concat(cells).group_by("cell").agg(merged(self.partials))
+            rows = pl.concat(self._rows, rechunk=True)
+            cells.append(rows.select(self._key, **self._numbers))
+        return _in_order(pl.concat(cells), self.partials)
 
     def cells(self) -> Cells:
-        return cells_of(self._merged().sort("cell"), self._timeline, self.partials)
+        return cells_of(self._merged(), self._timeline, self.partials)
+
+
+def _in_order(cells: pl.DataFrame, partials: Mapping[str, Partial]) -> pl.DataFrame:
+    """Rows with a `cell` made one row a cell, in order.
+
+    What `merged` does in a group_by, at half its cost where nearly every row is a cell of its own.
+    """
+    if cells.is_empty():
+        return cells
+    key = cells["cell"].to_numpy()
+    order = np.argsort(key)
+    key = key[order]
+    begins = np.flatnonzero(np.diff(key, prepend=key[0] - 1))
+    found = {"cell": key[begins]}
+    for name, partial in partials.items():
+        numbers = cells[name].to_numpy()[order]
+        match partial.combine:
+            case "sum":
+                found[name] = np.add.reduceat(np.where(np.isnan(numbers), 0.0, numbers), begins)
+            case "min":
+                found[name] = np.fmin.reduceat(numbers, begins)
+            case "max":
+                found[name] = np.fmax.reduceat(numbers, begins)
+    return pl.DataFrame(found)
 
 
 def collect_cells(rows: pl.LazyFrame, timeline: Timeline, partials: Mapping[str, Partial]) -> Cells:
