@@ -35,6 +35,12 @@ leads_app = App(
     "Example: evenhand leads list",
 )
 app.command(leads_app)
+audit_app = App(
+    name="audit",
+    help="What was decided about the models: promotions, refusals, suspensions, resumptions, each sealed with the one before.\n\n"
+    "Example: evenhand audit show",
+)
+app.command(audit_app)
 
 
 @Parameter(name="*")
@@ -66,7 +72,7 @@ def _now() -> datetime:
 def demo(
     *,
     officers: int = 2000,
-    months: int = 60,
+    months: int = 84,
     seed: int = 1,
     out: Annotated[Path, Parameter(help="Where the simulated force and everything made from it go.")] = Path(
         "build/demo"
@@ -294,6 +300,62 @@ def score(
     from evenhand import steps
 
     steps.score(_open(common), as_of=as_of, model=model, out=out, at=_now(), as_json=common.json)
+
+
+@app.command
+def monitor(
+    *,
+    as_of: Annotated[date, Parameter(help="The date of the batch to look at.")],
+    model: Annotated[str, Parameter(help="A version number, `champion` or `candidate`.")] = "champion",
+    chart: Annotated[Path | None, Parameter(help="Also draw it to this SVG file.")] = None,
+    common: Common = Common(),
+) -> None:
+    """Watch drift of inputs and scores, the mix of cases, and confirmed leads; a breach suspends scoring.
+
+    Example: evenhand monitor --as-of 2024-07-01 --chart build/monitor.svg
+    """
+    from evenhand import steps
+
+    steps.monitor(_open(common), as_of=as_of, model=model, chart=chart, at=_now(), as_json=common.json)
+
+
+@app.command
+def resume(
+    *,
+    by: Annotated[str, Parameter(help="Who resumes it; it is recorded.")],
+    reason: Annotated[str, Parameter(help="Why scoring may go on; it is recorded.")],
+    model: Annotated[str, Parameter(help="A version number, `champion` or `candidate`.")] = "champion",
+    common: Common = Common(),
+) -> None:
+    """Let a suspended model score again, by a person and with a reason that is kept.
+
+    Example: evenhand resume --by "A. Owner" --reason "the new duty system counts amendments otherwise; checked"
+    """
+    from evenhand import steps
+
+    steps.resume(_open(common), model=model, reason=reason, by=by, at=_now(), as_json=common.json)
+
+
+@audit_app.command(name="show")
+def audit_show(*, common: Common = Common()) -> None:
+    """Show every entry of the audit trail.
+
+    Example: evenhand audit show
+    """
+    from evenhand import steps
+
+    steps.audit_show(_open(common), as_json=common.json)
+
+
+@audit_app.command(name="verify")
+def audit_verify(*, common: Common = Common()) -> None:
+    """Check that no entry of the audit trail was changed, taken out or put in.
+
+    Example: evenhand audit verify
+    """
+    from evenhand import steps
+
+    steps.audit_verify(_open(common), as_json=common.json)
 
 
 @app.command

@@ -54,6 +54,32 @@ class Study(BaseModel):
     threads: int = Field(default=2, ge=1, description="threads LightGBM may use")
 
 
+class Monitor(BaseModel):
+    """From when on a model may not go on scoring; see `models.monitoring.Limits`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    psi: float = Field(
+        default=0.25, gt=0, description="drift of a feature or of the scores, beyond what chance may reach"
+    )
+    missing: float = Field(
+        default=0.10, gt=0, le=1, description="change of the share of people of whom a feature is unknown"
+    )
+    label_psi: float = Field(default=0.25, gt=0, description="change of how cases come about")
+    least_gain: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="a feature with a smaller share in the model's gain is only shown",
+    )
+    false_alarms: float = Field(
+        default=0.01,
+        gt=0,
+        lt=0.5,
+        description="chance that checks of one kind give an alarm while nothing has changed",
+    )
+
+
 class Config(BaseSettings):
     """Everything a command needs to know about the workspace; paths are relative to where it runs."""
 
@@ -79,6 +105,7 @@ class Config(BaseSettings):
     seed: int = Field(default=1, ge=0, description="seed of everything that draws")
     review: Review = Review()
     study: Study = Study()
+    monitor: Monitor = Monitor()
     spark: dict[str, Any] = Field(
         default_factory=dict, description="Spark's own keys without `spark.`, for --engine spark"
     )
@@ -151,6 +178,8 @@ def _explain(error: ValidationError, path: Path | None) -> str:
 
 def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
     section: type[BaseModel] = (
-        {"review": Review, "study": Study}.get(str(loc[0]), Config) if len(loc) > 1 else Config
+        {"review": Review, "study": Study, "monitor": Monitor}.get(str(loc[0]), Config)
+        if len(loc) > 1
+        else Config
     )
     return list(section.model_fields)

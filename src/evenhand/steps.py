@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from models.release import ReleaseDecision
 
 EXAMPLES_SHOWN = 12
+CHECKS_SHOWN = 15
 
 
 def validate(workspace: Workspace, *, tables: Sequence[str] | None, strict: bool, as_json: bool) -> None:
@@ -298,10 +299,19 @@ def models(workspace: Workspace, *, live_on: date | None, as_json: bool) -> None
         known = known.filter(pl.col("version") == live) if live else known.clear()
     asked = registry.requests(runs, name) if len(known) else pl.DataFrame(schema=registry.REQUESTS)
     asked = asked.filter(pl.col("version").is_in(known["version"].to_list()))
+    suspended = {
+        f"{name} v{version}": standing
+        for version in known["version"]
+        if workspace.force.use != "validation" and (standing := workspace.suspension(version))
+    }
     if as_json:
         show_json(
             [
-                row | {"requests": asked.filter(pl.col("version") == row["version"]).to_dicts()}
+                row
+                | {
+                    "suspended": f"{name} v{row['version']}" in suspended,
+                    "requests": asked.filter(pl.col("version") == row["version"]).to_dicts(),
+                }
                 for row in known.to_dicts()
             ]
         )
@@ -313,9 +323,72 @@ def models(workspace: Workspace, *, live_on: date | None, as_json: bool) -> None
         )
     else:
         show(known.drop("run_id", "threshold"))
+        for title, standing in suspended.items():
+            say(f"Scoring with {title} is suspended since {standing.at}: {standing.says}")
         if len(asked):
             heading("Requests to promote, and what the gate found")
             show(asked)
+
+
+def monitor(
+    workspace: Workspace, *, as_of: date, model: str, chart: Path | None, at: datetime, as_json: bool
+) -> None:
+    found = workspace.monitor(as_of, model=model, at=at)
+    if chart:
+        chart.parent.mkdir(parents=True, exist_ok=True)
+        found.chart().save(str(chart))
+    if as_json:
+        show_json(found.to_dict())
+    else:
+        heading(
+            "Drift of inputs and scores, mix of cases, confirmed leads: furthest beyond their limits first"
+        )
+        show(found.frame().head(CHECKS_SHOWN))
+        if len(found.mix):
+            heading("How cases came about: the year before the model was made, and the last year")
+            show(found.mix)
+        if len(found.rates):
+            heading("live: leads decided and confirmed, by batch; limit: fewer confirmed is no chance")
+            show(found.rates.rename({"expected": "expected (backtest)"}))
+        say(found.says)
+        if chart:
+            say(f"\nDrawn to {chart}")
+    if found.breaches:
+        raise GateRefused(
+            f'Scoring with {found.model} is suspended until a person resumes it: evenhand resume --by NAME --reason "...".'
+        )
+
+
+def resume(workspace: Workspace, *, model: str, reason: str, by: str, at: datetime, as_json: bool) -> None:
+    ended = workspace.resume(model, reason=reason, at=at, by=by)
+    if as_json:
+        show_json({"model": ended.model, "suspended": ended.at, "resumed": at, "by": by, "reason": reason})
+    else:
+        say(f"{ended.model} may score again: {reason} ({by}). It was suspended since {ended.at}.")
+
+
+def audit_show(workspace: Workspace, *, as_json: bool) -> None:
+    from evenhand.leads.audit import trail
+
+    with workspace.register() as register:
+        found = trail(register)
+    if as_json:
+        show_json(found.to_dicts())
+    elif found.is_empty():
+        say("Nothing was decided yet: no promotion, no suspension.")
+    else:
+        show(found.drop("seal"))
+
+
+def audit_verify(workspace: Workspace, *, as_json: bool) -> None:
+    from evenhand.leads.audit import verify
+
+    with workspace.register() as register:
+        count, seal = verify(register)
+    if as_json:
+        show_json({"entries": count, "seal": seal})
+    else:
+        say(f"Every seal of {count} entries holds. The last seal, to be kept elsewhere: {seal or 'none yet'}")
 
 
 def score(
@@ -339,7 +412,7 @@ def score(
         return
     say(f"{scored.batch.model} scored {scored.batch.frame.height:,} people as of {as_of}.")
     say(scored.batch.threshold.says)
-    say(scored.no_leads_because if scored.opened is None else str(scored.opened))
+    say(scored.no_leads_because or str(scored.opened))
     say(f"Scores, contributions and reasons: {out or scored.folder}")
 
 

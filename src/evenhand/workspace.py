@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from evenhand.governance.card import WrittenCard
     from evenhand.governance.gate import Permit
     from evenhand.governance.records import Records
+    from evenhand.leads.audit import Suspension, What
     from evenhand.leads.estimates import SampleEstimates
     from evenhand.leads.opening import Opened
     from evenhand.leads.register import Register
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from models.compare import Comparison
     from models.experiment import Experiment
     from models.incidence import Incidence
+    from models.monitoring import Check, Monitored
     from models.ranker import Params
     from models.registry import RegisteredModel
     from models.release import ReleaseDecision
@@ -268,6 +270,7 @@ class Workspace:
         from evenhand.governance.gate import health_permitted
         from evenhand.provenance import PROVENANCE, Recipe, provenance
         from evenhand.run_facts import facts_of_run
+        from evenhand.watch import reference_of
         from models import registry, tracking
 
         dates, tests = self._tests(test_as_ofs, until)
@@ -311,6 +314,7 @@ class Workspace:
                 run_id=run.run_id,
                 health_permitted=with_health and health_permitted(self.records),
                 catalogue=catalogue,
+                reference=reference_of(self, experiment.model, catalogue),
             )
         return TrainedRun(experiment, run.run_id, registered)
 
@@ -539,7 +543,94 @@ class Workspace:
         """
         from models import registry
 
-        return registry.promote(self.config.runs, self.release(which), reason=reason, at=at, who=by)
+        decision = self.release(which)
+        try:
+            promoted = registry.promote(self.config.runs, decision, reason=reason, at=at, who=by)
+        except GateRefused:
+            self._to_the_trail("promotion refused", decision.title, at=at, by=by, says=reason)
+            raise
+        self._to_the_trail("promoted", decision.title, at=at, by=by, says=reason)
+        return promoted
+
+    def _to_the_trail(self, what: What, model: str, *, at: datetime, by: str, says: str) -> None:
+        from evenhand.leads import audit
+
+        with self.register() as register:
+            audit.record(register, at=at, who=by, what=what, force=self.force.name, model=model, says=says)
+
+    def monitor(self, as_of: date, *, model: int | str = "champion", at: datetime) -> Monitored:
+        """Measure drift of inputs and scores, the mix of cases and the rate of confirmed leads.
+
+        A breach suspends scoring with the model until a person resumes it; on public records, where no lead is
+        opened, it is only told.
+        """
+        from evenhand.watch import monitored
+        from models.scoring import check_force_and_date
+
+        registered = self.model(model)
+        self.check_as_of(as_of)
+        check_force_and_date(self.force, registered.trained, as_of)
+        if self.force.use == "validation":
+            return monitored(self, None, registered, as_of)
+        with self.register() as register:
+            found = monitored(self, register, registered, as_of)
+            self._suspend(register, registered, found.breaches, found.says, at=at)
+        return found
+
+    def _suspend(
+        self, register: Register, registered: RegisteredModel, breaches: Sequence[Check], says: str, *, at: datetime
+    ) -> None:  # fmt: skip
+        from evenhand.leads import audit
+        from evenhand.watch import MONITOR
+
+        if breaches:
+            audit.suspend(
+                register, at=at, who=MONITOR, force=self.force.name, model=registered.title, says=says,
+                breaches={check.code: check.value for check in breaches},
+            )  # fmt: skip
+
+    def suspension(self, which: int | str = "champion") -> Suspension | None:
+        """The suspension that stands for a version; None where it may score."""
+        from evenhand.leads import audit
+
+        with self.register() as register:
+            return audit.suspension(register, force=self.force.name, model=self.model(which).title)
+
+    def resume(self, which: int | str = "champion", *, reason: str, at: datetime, by: str) -> Suspension:
+        """Let a version score again; who, when and why go to the audit trail.
+
+        Raises:
+            WrongUsage: it is not suspended, or no name or reason is given.
+        """
+        from evenhand.leads import audit
+
+        with self.register() as register:
+            return audit.resume(
+                register, at=at, who=by, force=self.force.name, model=self.model(which).title, reason=reason
+            )
+
+    def _hold_to_the_monitor(self, registered: RegisteredModel, as_of: date, at: datetime) -> None:
+        """Let a batch be scored only while the model is not suspended and what it meets is what it learnt from.
+
+        Raises:
+            GateRefused: naming the breach, and how scoring is resumed.
+        """
+        from evenhand.leads import audit
+        from evenhand.watch import drift_of, known_to
+        from models.monitoring import told_of, with_known
+
+        with self.register() as register:
+            checks = with_known(drift_of(self, registered, as_of), known_to(self, register, registered))
+            breaches = [check for check in checks if check.breach]
+            says = told_of(registered.title, as_of, breaches)
+            self._suspend(register, registered, breaches, says, at=at)
+            standing = audit.suspension(register, force=self.force.name, model=registered.title)
+        if standing is not None:
+            raise GateRefused(
+                f"Scoring with {standing.model} is suspended since {standing.at}.\n{standing.says}\nFind out why "
+                f"(evenhand monitor --as-of {as_of} --model {registered.version}). If it may go on, a person resumes it: "
+                f'evenhand resume --model {registered.version} --by NAME --reason "...".'
+            )
 
     def compare(self, runs: Sequence[str] = (), *, capacity: int | None = None, last: int = 5) -> Comparison:
         """Runs and baselines side by side, with the live register; the last few runs where none is named."""
@@ -570,16 +661,21 @@ class Workspace:
         """Score the cohort and open leads.
 
         A force of public records opens none. Where people can be affected, only the champion does: the
-        release gate let it pass. On simulated people any version may, so that its leads can be studied.
+        release gate let it pass. On simulated people any version may, so that its leads can be studied. What
+        opens leads is held to the monitor first.
 
         Args:
             at: when the scores are made; leave is asked for this day.
         """
-        from models.scoring import score
+        from models.scoring import check_force_and_date, score
 
         permit = None if self.force.use == "validation" else self.permit(at.date())
         registered = self.model(model)
         self.check_as_of(as_of)
+        check_force_and_date(self.force, registered.trained, as_of)
+        why_not = self._no_leads_because(registered)
+        if not why_not:
+            self._hold_to_the_monitor(registered, as_of, at)
         batch = score(
             self.force,
             self.accepted,
@@ -591,13 +687,15 @@ class Workspace:
             progress=self.progress,
         )
         folder = batch.write(self.home / "scores" / f"{as_of}-v{registered.version}")
-        if permit is None or (why_not := self._no_leads_because(registered)):
-            return ScoredBatch(batch, folder, None, PUBLIC_RECORDS if permit is None else why_not)
+        if permit is None or why_not:
+            return ScoredBatch(batch, folder, None, why_not)
         return ScoredBatch(batch, folder, self._open_leads(batch, registered, permit, at))
 
     def _no_leads_because(self, registered: RegisteredModel) -> str | None:
         from models.release import CHAMPION
 
+        if self.force.use == "validation":
+            return PUBLIC_RECORDS
         if self.force.use == "simulated" or CHAMPION in registered.aliases:
             return None
         return (

@@ -82,6 +82,7 @@ class Outcome:
 
     Attributes:
         cases: the events that may end in a finding; `occurred_at` is when the conduct happened.
+        watched: columns of a case whose mix is watched over time, such as how it came to notice.
         confirmed: of a case's row, whether the finding confirms it.
         closed_at: the column with the date of the finding; null while the case is open.
         horizon_months: a label asks about cases in `[as_of, as_of + horizon)`.
@@ -91,6 +92,7 @@ class Outcome:
 
     says: str
     cases: Events
+    watched: tuple[str, ...] = ()
     confirmed: pl.Expr
     closed_at: str
     horizon_months: int

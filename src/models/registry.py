@@ -24,6 +24,7 @@ from features.errors import DataRefused, GateRefused, WrongUsage, did_you_mean
 from features.specs import Catalogue
 from features.tables import Mark
 from models.booster import import_lightgbm
+from models.monitoring import Reference
 from models.release import ReleaseDecision
 from models.tracking import ARTIFACTS, open_store
 from models.trained import TrainedModel, read_trained
@@ -37,6 +38,7 @@ CANDIDATE: Alias = "candidate"
 CHAMPION: Alias = "champion"
 # Prefixes of a version's tags, one a request to promote it, with the time of it.
 PROMOTED, REFUSED = "promoted.", "refused."
+REFERENCE_FILE = "reference.json"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -71,6 +73,7 @@ def register(
     name: str | None = None,
     health_permitted: bool = False,
     catalogue: Catalogue | None = None,
+    reference: Reference | None = None,
 ) -> RegisteredModel:
     """Register the model of a run and make it the candidate.
 
@@ -78,6 +81,7 @@ def register(
         name: the registered name; the force's where None.
         health_permitted: whether `governance.toml` records the basis for health features.
         catalogue: where the features are declared; the force's own where None.
+        reference: what the model learnt from, as counts, for the monitor.
 
     Raises:
         GateRefused: the model descends from protected records, from health records without a basis, or
@@ -91,7 +95,7 @@ def register(
         )
     client = open_store(runs, writing=True)
     name = name or force.name
-    model_id = _log_model(client, model, run_id)
+    model_id = _log_model(client, model, run_id, reference)
     if name not in _names(client):
         client.create_registered_model(name)
     made = client.create_model_version(
@@ -129,6 +133,13 @@ def load(runs: Path, name: str, which: int | str = CHAMPION) -> RegisteredModel:
         run_id=str(version.run_id),
         trained=read_trained(_folder(runs, version)),
     )
+
+
+def reference_of(runs: Path, registered: RegisteredModel) -> Reference | None:
+    """What a version learnt from, as counts; None where it was registered without."""
+    version = _find(open_store(runs), runs, registered.name, str(registered.version))
+    path = _folder(runs, version) / REFERENCE_FILE
+    return Reference.from_json(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def champion(runs: Path, name: str) -> RegisteredModel | None:
@@ -277,8 +288,8 @@ def model_versions(runs: Path, name: str | None = None) -> pl.DataFrame:
     )
 
 
-def _log_model(client: MlflowClient, model: TrainedModel, run_id: str) -> str:
-    """Write the model into the store as MLflow lays it out, our three files beside MLflow's own."""
+def _log_model(client: MlflowClient, model: TrainedModel, run_id: str, reference: Reference | None) -> str:
+    """Write the model into the store as MLflow lays it out, our own files beside MLflow's."""
     from mlflow.entities import LoggedModelOutput
     from mlflow.lightgbm import save_model
     from mlflow.models import Model, ModelSignature
@@ -306,6 +317,8 @@ def _log_model(client: MlflowClient, model: TrainedModel, run_id: str) -> str:
             pip_requirements=[f"lightgbm=={lightgbm.__version__}"],
         )
         model.write(path)
+        if reference is not None:
+            (path / REFERENCE_FILE).write_text(reference.to_json(), encoding="utf-8")
         client.log_model_artifacts(logged.model_id, str(path))
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
     client.finalize_logged_model(logged.model_id, "READY")

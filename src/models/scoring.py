@@ -111,7 +111,7 @@ def score(
         WrongUsage: another force's model, or a date whose outcomes the model has learnt from.
         DataRefused: the force's catalogue no longer makes the features the model was trained on.
     """
-    _check_force_and_date(force, model, as_of)
+    check_force_and_date(force, model, as_of)
     table = build(
         force,
         accepted,
@@ -183,7 +183,8 @@ def _by_raw_score(frame: pl.DataFrame, raw: np.ndarray) -> pl.DataFrame:
     return frame.with_columns(raw=pl.Series(raw)).sort("raw", "person_key", descending=[True, False])
 
 
-def _check_force_and_date(force: ForceDefinition, model: TrainedModel, as_of: date) -> None:
+def check_force_and_date(force: ForceDefinition, model: TrainedModel, as_of: date) -> None:
+    """Refuse another force's model, and a date whose outcomes the model has learnt from."""
     if model.force != force.name:
         raise WrongUsage(
             f"the model was trained for force {model.force!r}, the records are of {force.name!r}. "

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -50,6 +52,23 @@ def find_out_more(data: Path) -> None:
         case_id=pl.format("X{}", "number"), outcome_at=pl.col("finding_at")
     )
     pl.concat([cases, added.select(cases.columns)]).write_parquet(data / "conduct_matter.parquet")
+
+
+def open_a_case_about_everybody(data: Path, to: Path) -> Path:
+    """The extracts of another month: a supervisor has reported everybody, and nobody has more than a mild case."""
+    shutil.copytree(data, to)
+    cases = pl.read_parquet(to / "conduct_matter.parquet")
+    everybody = pl.read_parquet(to / "establishment.parquet").select("person_key").unique().sort("person_key")
+    like = cases.filter(pl.col("finding").is_null()).head(1)
+    opened = everybody.with_row_index("number").join(
+        like.drop("person_key", "case_id", "occurred_at", "known_at", "source"), how="cross"
+    )
+    added = opened.with_columns(
+        case_id=pl.format("Y{}", "number"), source=pl.lit("SUPERVISOR"),
+        occurred_at=pl.lit(datetime(2024, 11, 1)), known_at=pl.lit(datetime(2024, 11, 20)),
+    ).select(cases.columns)  # fmt: skip
+    pl.concat([cases, added]).write_parquet(to / "conduct_matter.parquet")
+    return to
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from evenhand.cli import app, main
+from tests.evenhand.conftest import open_a_case_about_everybody
 
 AS_OF = "2025-01-01"
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("story")]
@@ -161,7 +162,7 @@ def test_live_scoring_needs_the_records_that_software_cannot_know(run, champion,
 
 def test_every_command_has_an_example_in_its_help(capsys):
     commands = [[name] for name in app if not name.startswith("-")]
-    commands += [["leads", name] for name in app["leads"] if not name.startswith("-")]
+    commands += [[of, name] for of in ("leads", "audit") for name in app[of] if not name.startswith("-")]
     for command in commands:
         main([*command, "--help"])
         assert "Example: evenhand" in capsys.readouterr().out, command
@@ -235,3 +236,47 @@ def test_the_release_gate_can_be_asked_without_promoting_and_a_refusal_stays_wit
 def test_a_promotion_needs_a_reason_and_looking_does_not(run, champion, records):
     assert run(champion, "promote", "1", "--data", str(records)).code == 2
     assert run(champion, "promote", "1", "--check", "--data", str(records)).code == 0
+
+
+def test_a_force_that_stays_as_it_was_breaches_nothing(run, champion, records):
+    told = run(champion, "monitor", "--as-of", AS_OF, "--data", str(records), "--json")
+    assert told.code == 0, told.err
+    found = json.loads(told.out)
+    assert found["breaches"] == []
+    assert {row["check"].split(":")[0] for row in found["checks"]} >= {"input", "missing", "score", "labels"}
+    assert found["label_mix"]
+    early = run(champion, "monitor", "--as-of", "2024-01-01", "--data", str(records))
+    assert early.code == 2
+    assert "learnt what happened up to" in early.err
+
+
+def test_drift_suspends_scoring_until_a_person_resumes_it_with_a_reason(run, champion, records, tmp_path):
+    other = open_a_case_about_everybody(records, tmp_path / "data")
+    common = ["--data", str(other)]
+    before = run(champion, "leads", "list", "--json").out
+    refused = run(champion, "score", "--as-of", AS_OF, *common)
+    assert refused.code == 4
+    assert "is suspended since" in refused.err
+    assert "input: " in refused.err
+    assert "evenhand resume" in refused.err
+    assert run(champion, "leads", "list", "--json").out == before, "no lead was opened"
+    assert run(champion, "score", "--as-of", AS_OF, "--data", str(records)).code == 4, "it stands suspended"
+    drawn = run(champion, "monitor", "--as-of", AS_OF, "--chart", "monitor.svg", *common)
+    assert drawn.code == 4
+    assert "<svg" in (champion / "monitor.svg").read_text()
+    assert "is suspended since" in run(champion, "models", *common).out
+
+    assert run(champion, "resume", "--by", "O", "--reason", " ", *common).code == 2
+    resumed = run(
+        champion, "resume", "--by", "O", "--reason", "every case was moved to a new system", *common
+    )
+    assert resumed.code == 0, resumed.err
+    assert run(champion, "score", "--as-of", AS_OF, *common).code == 0, "what a person knows is no breach"
+    assert run(champion, "resume", "--by", "O", "--reason", "again", *common).code == 2
+
+    trail = json.loads(run(champion, "audit", "show", "--json", *common).out)
+    assert [(row["who"], row["what"]) for row in trail if row["model"] == "simulated v1"] == [
+        ("R", "promoted"), ("monitor", "suspended"), ("O", "resumed"),
+    ]  # fmt: skip
+    assert "every case was moved" in run(champion, "audit", "show", *common).out
+    assert "holds" in run(champion, "audit", "verify", *common).out

@@ -195,3 +195,25 @@ class Review(Base):
     reviewed_at: Mapped[datetime]
     reasons: Mapped[str | None]
     innocent_explanation: Mapped[str | None]
+
+
+class AuditEntry(Base):
+    """One decision about a model, sealed with the entry before it (see `evenhand.leads.audit`)."""
+
+    __tablename__ = "audit"
+    __table_args__ = (
+        CheckConstraint("number >= 1", name="number"),
+        CheckConstraint(filled("who"), name="who"),
+        CheckConstraint(filled("says"), name="says"),
+    )
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    who: Mapped[str]
+    what: Mapped[str]
+    force: Mapped[str]
+    model: Mapped[str]
+    says: Mapped[str]
+    details: Mapped[dict[str, Any]] = mapped_column(JSON)
+    before: Mapped[str]
+    seal: Mapped[str]

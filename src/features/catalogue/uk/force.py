@@ -80,6 +80,7 @@ FORCE = ForceDefinition(
         says="A conduct matter about conduct in the 12 months from the as-of date that ended in a finding of "
         "misconduct or gross misconduct.",
         cases=Events(name="case", table=CONDUCT_MATTER, says="a conduct case, dated by the conduct"),
+        watched=("source", "case_type"),
         confirmed=pl.col("finding").is_in(["MISCONDUCT", "GROSS"]),
         closed_at="finding_at",
         horizon_months=12,
