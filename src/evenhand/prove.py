@@ -33,6 +33,7 @@ from evenhand.terminal import heading, say
 from evenhand.workspace import Workspace
 from features.build import build
 from features.catalogue.chicago import TOPICS
+from features.definition import Precedents
 from features.errors import WrongUsage, did_you_mean
 from features.specs import Peers
 from models.backtest import AT_RULE, Backtest, Rankings, lines, measure_rankings
@@ -580,14 +581,14 @@ def _choices_part(data: Path) -> Part:
     with _workspace(force="chicago", data=str(data)) as workspace:
         reference = Params(threads=workspace.config.study.threads)
         table = measure_choices(
-            workspace.force, workspace.accepted, _variants(reference), reference=reference,
+            workspace.force, workspace.accepted, _variants(reference, workspace.force.outcome.precedents), reference=reference,
             test_as_ofs=CHOICE_DATES, candidates=workspace.dates().candidates, draws=CHICAGO_DRAWS, seed=1,
             progress=lambda says: say(f"    {says}"),
         )  # fmt: skip
         return {"differences": table.to_dicts()}
 
 
-def _variants(reference: Params) -> list[Variant]:
+def _variants(reference: Params, precedents: Precedents) -> list[Variant]:
     """Every choice that was open, taken the other way."""
     other_labels = "settled" if reference.labels == "expected" else "expected"
     without = {
@@ -611,6 +612,11 @@ def _variants(reference: Params) -> list[Variant]:
     return [
         *(Variant(says=says, params=replace(reference, **change)) for says, change in changed.items()),
         Variant(says="with three seeds averaged", params=reference, seeds=3),
+        Variant(
+            says="with open cases of all kinds expected to end alike",
+            params=reference,
+            precedents=replace(precedents, kinds=()),
+        ),
         *(
             Variant(says=f"without {says}", params=reference, without=leaves_out)
             for says, leaves_out in without.items()

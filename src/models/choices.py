@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from features.build import build
-from features.definition import ForceDefinition
+from features.definition import ForceDefinition, Precedents
 from features.labels import labels
 from features.specs import Catalogue, Idea
 from models.backtest import Backtest, Rankings, measure_rankings
@@ -37,12 +37,14 @@ class Variant:
     Attributes:
         seeds: so many models, of which the log-odds are averaged.
         without: ideas that are left out.
+        precedents: by which what is expected of open cases is told; the force's own where None.
     """
 
     says: str
     params: Params
     seeds: int = 1
     without: Callable[[Idea], bool] = lambda _: False
+    precedents: Precedents | None = None
 
 
 def measure_choices(
@@ -146,6 +148,9 @@ def _backtest(study: Study, variant: Variant) -> Backtest:
     """The variant's scores on every date it can be trained for."""
     kept = Catalogue(tuple(idea for idea in study.catalogue.ideas if not variant.without(idea)))
     narrow = replace(narrowed(study, kept), labels=variant.params.labels)
+    if variant.precedents is not None:
+        outcome = replace(study.force.outcome, precedents=variant.precedents)
+        narrow = replace(narrow, force=replace(study.force, outcome=outcome))
     return Backtest(
         scores=pl.concat(
             [_scores(narrow, fold, variant) for fold in study.folds if _learnt_from(fold, variant)]

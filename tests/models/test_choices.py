@@ -6,6 +6,7 @@ from datetime import date
 import polars as pl
 import pytest
 
+from features.definition import Precedents
 from models.choices import MEASURES, Variant, measure_choices
 from models.ranker import Params
 from tests.models.conftest import QUICK
@@ -38,6 +39,16 @@ def test_what_is_done_alike_makes_no_difference_and_what_is_done_otherwise_does(
 def test_averaged_seeds_are_other_models_than_the_first_of_them():
     found = measured(Variant(says="three seeds", params=EXPECTED, seeds=3), tests=TESTS[:1])
     assert found["more"].to_list() != [0, 0, 0]
+
+
+def test_what_is_expected_of_open_cases_may_be_told_by_other_precedents():
+    none_so_old = Precedents(least_months=200, most_months=201)
+    found = measured(
+        Variant(says="the same", params=EXPECTED, precedents=FORCE.outcome.precedents),
+        Variant(says="no precedent", params=EXPECTED, precedents=none_so_old),
+        tests=TESTS[:1],
+    )
+    assert [more == 0 for more in found.filter(pl.col("measure") == "auc")["more"]] == [True, False]
 
 
 def test_settled_labels_are_compared_on_the_dates_that_had_a_settled_one():
