@@ -88,6 +88,7 @@ class Outcome:
         horizon_months: a label asks about cases in `[as_of, as_of + horizon)`.
         settle_months: how long after the horizon most findings have been made.
         precedents: the past cases that tell how one still open may end.
+        own_leads: of a case's row, whether one of our own leads opened it.
     """
 
     says: str
@@ -98,6 +99,7 @@ class Outcome:
     horizon_months: int
     settle_months: int
     precedents: Precedents = Precedents()
+    own_leads: pl.Expr = pl.lit(False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,9 +41,10 @@ def labels(
             extract holds, as released.
 
     Returns:
-        `person_key`, `as_of`, three booleans and a float. `confirmed`: a finding confirms a case. `pending`:
+        `person_key`, `as_of`, four booleans and a float. `confirmed`: a finding confirms a case. `pending`:
         a case is still open and none is confirmed. `settled`: enough time has passed after the horizon for
-        most findings to have been made; an unsettled row that is not confirmed says nothing yet. `expected`:
+        most findings to have been made; an unsettled row that is not confirmed says nothing yet. `own_lead`: a case
+        that one of our own leads opened confirms the person or may yet, and no other case does. `expected`:
         the probability that a case known by `seen_by` is confirmed in the end, 1 - prod(1 - p), where p is 1
         for a finding that confirms, 0 for a case closed without one, and for a case still open the share of
         its precedents (see `Precedents`) that were; null where an open case has none.
@@ -66,11 +67,12 @@ def labels(
         .agg(
             pl.col("confirmed").any(),
             pl.col("open").any(),
-            pl.when(pl.col("confirmed").any())
+            own_lead=(pl.col("own_lead") & (pl.col("confirmed") | pl.col("open"))).any()
+            & ~(pl.col("confirmed") & ~pl.col("own_lead")).any(),
+            expected=pl.when(pl.col("confirmed").any())
             .then(1.0)
             .when(pl.col("expected").is_not_null().all())
-            .then(at_least_one)
-            .alias("expected"),
+            .then(at_least_one),
             cases=pl.len(),
         )
     )
@@ -85,6 +87,7 @@ def labels(
         confirmed=confirmed,
         pending=pl.col("open").fill_null(False) & ~confirmed,
         settled=settled,
+        own_lead=pl.col("own_lead").fill_null(False),
         expected=pl.when(pl.col("cases").is_null()).then(0.0).otherwise("expected"),
     )  # fmt: skip
 
@@ -136,12 +139,12 @@ def ages(
 
 
 def _cases(outcome: Outcome, accepted: Records, seen_by: datetime | None) -> pl.DataFrame:
-    """Each case in the version that stood at `seen_by`: person_key, occurred_at, confirmed, open, expected."""
+    """Each case in the version that stood at `seen_by`: person_key, occurred_at, confirmed, open, own_lead, expected."""
     cases = _known_cases(outcome, accepted, seen_by)
     expected = pl.when("open").then(None).otherwise(pl.col("confirmed").cast(pl.Float64))
     if seen_by is not None:
         expected = pl.coalesce(expected, _expected(cases, outcome.precedents, seen_by))
-    return cases.select("person_key", "occurred_at", "confirmed", "open", expected=expected)
+    return cases.select("person_key", "occurred_at", "confirmed", "open", "own_lead", expected=expected)
 
 
 def _known_cases(outcome: Outcome, accepted: Records, seen_by: datetime | None) -> pl.DataFrame:
@@ -169,6 +172,7 @@ def _known_cases(outcome: Outcome, accepted: Records, seen_by: datetime | None) 
             occurred_at=OCCURRED,
             confirmed=found,
             open=is_open,
+            own_lead=outcome.own_leads.fill_null(False),
             received="received",
             closed=pl.when(~is_open).then(closed),
         )

@@ -329,7 +329,7 @@ def _score_fold(study: Study, fold: Fold, params: Params) -> tuple[pl.DataFrame,
         "threshold_rule": threshold_rule(people, baselines.threshold_rule),
         "random": at_random(len(people)),
     }
-    became = _labels_to_judge_by(study, fold.test_as_of)
+    became = labels_to_judge_by(study, fold.test_as_of)
     return (
         people.select(KEYS)
         .join(became, on=list(KEYS), how="left", maintain_order="left")
@@ -346,15 +346,18 @@ def _day_after_the_last(accepted: AcceptedRecords) -> date:
     return accepted.last_date + timedelta(days=1)
 
 
-def _labels_to_judge_by(study: Study, as_of: date) -> pl.DataFrame:
+def labels_to_judge_by(study: Study, as_of: date) -> pl.DataFrame:
     """What is said of a test date: by the whole extract, or by what was known before `judged_by`.
 
-    Settled only if its findings had time to be made in it.
+    Settled only if its findings had time to be made in it. Whom one of our own leads alone confirms is as good as
+    unsettled: what the force would have found by itself, nobody knows.
     """
     outcome = study.force.outcome
     if study.judged_by is not None:
-        return read_labels(
-            study.force, study.accepted, [as_of], seen_by=datetime.combine(study.judged_by, time())
+        return _by_the_force_itself(
+            read_labels(
+                study.force, study.accepted, [as_of], seen_by=datetime.combine(study.judged_by, time())
+            )
         )
     closed = (
         study.accepted.scan(outcome.cases.table.name)
@@ -367,19 +370,29 @@ def _labels_to_judge_by(study: Study, as_of: date) -> pl.DataFrame:
     settled = settled_as_ofs(
         [as_of], by=released, horizon_months=outcome.horizon_months, settle_months=outcome.settle_months
     )
-    return read_labels(study.force, study.accepted, [as_of], seen_by=None).with_columns(
-        settled=pl.lit(bool(settled))
-    )
+    known = read_labels(study.force, study.accepted, [as_of], seen_by=None)
+    return _by_the_force_itself(known.with_columns(settled=pl.lit(bool(settled))))
+
+
+def _by_the_force_itself(known: pl.DataFrame) -> pl.DataFrame:
+    """Labels without what a case of one of our own leads alone says: such a person is pending."""
+    return known.with_columns(
+        confirmed=pl.col("confirmed") & ~pl.col("own_lead"), pending=pl.col("pending") | pl.col("own_lead")
+    ).drop("own_lead")
 
 
 def lesson(study: Study, as_ofs: Sequence[date], *, seen_by: date, labels: LabelChoice) -> Lesson:
     """What can be learnt by a day from some dates.
 
     Settled: people on settled dates, nobody whose case is still open. Expected: everyone on dates whose horizon
-    has passed, open cases with what became of their like; nobody whose open case has no like.
+    has passed, open cases with what became of their like; nobody whose open case has no like. In either, nobody
+    whom only a case of one of our own leads confirms or may yet: a tool that learnt from those would follow its
+    own shadow.
     """
     outcome = study.force.outcome
-    known = read_labels(study.force, study.accepted, as_ofs, seen_by=datetime.combine(seen_by, time()))
+    known = read_labels(
+        study.force, study.accepted, as_ofs, seen_by=datetime.combine(seen_by, time())
+    ).filter(~pl.col("own_lead"))
     if labels == "settled":
         usable = known.filter(pl.col("settled") & ~pl.col("pending"))
         target = pl.col("confirmed").cast(pl.Float64)

@@ -30,7 +30,7 @@ AS_OF = [date(2022, 1, 1)]
 def becomes(expected: str, cases: str, seen_by: datetime | None, posts: str = ONE) -> None:
     drawn = frame(expected, SCHEMA)
     found = labels(FORCE, records(post=posts, case=cases), drawn["as_of"].unique().to_list(), seen_by=seen_by)
-    assert_frame_equal(found.drop("expected").sort("person_key", "as_of"), drawn)
+    assert_frame_equal(found.drop("expected", "own_lead").sort("person_key", "as_of"), drawn)
 
 
 def test_a_finding_about_conduct_in_the_horizon_confirms():
@@ -507,3 +507,32 @@ def test_the_cases_of_a_date_have_the_age_they_had_when_looked_at():
         seen_by=datetime(2022, 2, 11),
     )
     assert found.rows() == [(date(2021, 6, 1), 10)] * 3
+
+
+@pytest.mark.parametrize(
+    ("cases", "own_lead"),
+    [
+        ("P1 | A | 2022-06-01 | 2022-07-01 | PROVEN  | 2022-09-01 | lead", True),
+        ("P1 | A | 2022-06-01 | 2022-07-01 | -       | -          | lead", True),
+        ("P1 | A | 2022-06-01 | 2022-07-01 | CLEARED | 2022-09-01 | lead", False),
+        ("P1 | A | 2022-06-01 | 2022-07-01 | PROVEN  | 2022-09-01 | other", False),
+        ("P1 | A | 2021-06-01 | 2021-07-01 | PROVEN  | 2021-09-01 | lead", False),
+    ],
+)
+def test_what_our_own_lead_alone_confirms_or_may_yet_is_marked(cases: str, own_lead: bool):
+    assert _own_lead(cases) is own_lead
+
+
+def test_what_another_case_confirms_too_is_not_our_own():
+    both = """P1 | A | 2022-06-01 | 2022-07-01 | PROVEN | 2022-09-01 | lead
+              P1 | B | 2022-06-01 | 2022-07-01 | {}     | {}         | other"""
+    assert not _own_lead(both.format("PROVEN", "2022-10-01"))
+    assert _own_lead(both.format("-", "-"))
+    assert _own_lead(both.format("CLEARED", "2022-10-01"))
+
+
+def _own_lead(cases: str) -> bool:
+    force = _with(outcome=replace(FORCE.outcome, own_leads=pl.col("topic") == "lead"))
+    text = f"person_key | case | occurred_at | known_at | finding | closed_at | topic\n{cases}"
+    found = labels(force, records(post=ONE, case=text), AS_OF, seen_by=datetime(2024, 1, 1))
+    return found["own_lead"].item()

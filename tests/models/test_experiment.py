@@ -14,6 +14,7 @@ from models.experiment import (
     Study,
     find_threshold,
     fit,
+    labels_to_judge_by,
     lesson,
     live_counts,
     prepare,
@@ -65,6 +66,40 @@ def test_a_finding_is_learnt_from_only_after_the_day_it_was_made():
     case = case_of("P0001", known=datetime(2021, 2, 5), found=datetime(2022, 3, 1))
     assert "P0001" not in learnt(case, date(2022, 3, 1))[0]
     assert learnt(case, date(2022, 3, 2))[1] == {"P0001"}
+
+
+def test_whom_one_of_our_own_leads_alone_confirms_is_not_learnt_from():
+    case = case_of("P0001", known=datetime(2021, 2, 5), found=datetime(2021, 3, 1))
+    study = prepare(
+        replace(FORCE, outcome=replace(FORCE.outcome, own_leads=pl.col("case_id") == case["case_id"][0])),
+        with_cases(case),
+        test_as_ofs=TESTS,
+        train_candidates=CANDIDATES,
+    )
+    for kind in ("settled", "expected"):
+        learnt = lesson(study, [AS_OF], seen_by=months_after(AS_OF, 12), labels=kind)
+        assert "P0001" not in set(learnt.rows["person_key"])
+        assert len(learnt.rows) == 399
+
+
+def test_whom_one_of_our_own_leads_alone_confirms_is_judged_as_pending():
+    case = case_of("P0001", known=datetime(2023, 2, 5), found=datetime(2023, 3, 1)).with_columns(
+        occurred_at=datetime(2023, 2, 1)
+    )
+    accepted = with_cases(pl.concat([small_records().frames["case"], case], how="diagonal_relaxed"))
+    tested = date(2023, 1, 1)
+    became = {}
+    for own, force in (
+        (False, FORCE),
+        (
+            True,
+            replace(FORCE, outcome=replace(FORCE.outcome, own_leads=pl.col("case_id") == case["case_id"][0])),
+        ),
+    ):
+        study = prepare(force, accepted, test_as_ofs=[tested], train_candidates=CANDIDATES)
+        known = labels_to_judge_by(study, tested).filter(person_key="P0001")
+        became[own] = known.select("confirmed", "pending").row(0)
+    assert became == {False: (True, False), True: (False, True)}
 
 
 def test_a_case_not_yet_recorded_leaves_the_person_unconfirmed():

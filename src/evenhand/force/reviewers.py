@@ -70,7 +70,7 @@ def review(
     asked = leads.select(*LEAD_COLUMNS, shown.alias("shown")).join(
         known, on=["person_key", "as_of"], how="left", maintain_order="left"
     )
-    draws, codes = Draws(seed), _codes(asked["lead_id"])
+    draws, codes = Draws(seed), codes_of(asked["lead_id"])
     trust = automation_bias * asked["shown"].to_numpy()
     is_misconduct = (asked["planted"] == "misconduct").fill_null(False).to_numpy()
     outcome = decided(is_misconduct, trust, codes, draws).tolist()
@@ -90,7 +90,7 @@ def review(
     )
 
 
-def _codes(lead_ids: pl.Series) -> Ints:
+def codes_of(lead_ids: pl.Series) -> Ints:
     """A number for each lead that does not hang on its place in the list."""
     digests = (hashlib.sha256(str(lead).encode()).digest() for lead in lead_ids)
     return np.array([int.from_bytes(digest[:7], "little") for digest in digests], np.int64)

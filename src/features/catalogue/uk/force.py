@@ -10,7 +10,7 @@ from features.catalogue.uk.attendance import ATTENDANCE_IDEAS
 from features.catalogue.uk.complaints import COMPLAINT_IDEAS, CONDUCT_IDEAS
 from features.catalogue.uk.context import CONTEXT_IDEAS
 from features.catalogue.uk.disclosure import DISCLOSURE_IDEAS
-from features.catalogue.uk.events import POST
+from features.catalogue.uk.events import NOT_OUR_OWN, POST
 from features.catalogue.uk.expenses import EXPENSES_IDEAS
 from features.catalogue.uk.interests import INTERESTS_IDEAS
 from features.catalogue.uk.overtime import OVERTIME_IDEAS
@@ -85,6 +85,7 @@ FORCE = ForceDefinition(
         closed_at="finding_at",
         horizon_months=12,
         settle_months=9,
+        own_leads=~NOT_OUR_OWN,
     ),
     # Early-intervention systems count events and raise a flag at a fixed number, whatever the post or the
     # hours worked. The numbers below are of that kind and flag some 8 % of people, as such systems do (the
