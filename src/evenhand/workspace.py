@@ -673,7 +673,7 @@ class Workspace:
         registered = self.model(model)
         self.check_as_of(as_of)
         check_force_and_date(self.force, registered.trained, as_of)
-        why_not = self._no_leads_because(registered)
+        why_not = self.no_leads_because(registered)
         if not why_not:
             self._hold_to_the_monitor(registered, as_of, at)
         batch = score(
@@ -691,7 +691,8 @@ class Workspace:
             return ScoredBatch(batch, folder, None, why_not)
         return ScoredBatch(batch, folder, self._open_leads(batch, registered, permit, at))
 
-    def _no_leads_because(self, registered: RegisteredModel) -> str | None:
+    def no_leads_because(self, registered: RegisteredModel) -> str | None:
+        """Why a version may open no lead here; None where it may."""
         from models.release import CHAMPION
 
         if self.force.use == "validation":

@@ -6,11 +6,13 @@ from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from features.build import FeatureColumn, FeatureSchema
 from features.errors import DataRefused, GateRefused, WrongUsage
 from models.experiment import Experiment
+from models.monitoring import take_reference
 from models.registry import (
     RegisteredModel,
     champion,
@@ -20,6 +22,7 @@ from models.registry import (
     model_versions,
     promote,
     promotions,
+    reference_of,
     register,
     requests,
 )
@@ -108,6 +111,21 @@ def test_a_feature_of_protected_lineage_is_refused_whatever_is_permitted(
             health_permitted=True,
         )
     assert load(store, "small", "candidate").version == 1
+
+
+def test_what_it_learnt_from_is_kept_with_the_version_as_counts(
+    copied: Path, experiment: Experiment, registered: RegisteredModel
+):
+    people = np.random.default_rng(1).normal(size=(50, len(experiment.model.schema.names)))
+    kept = take_reference(
+        experiment.model.schema.names,
+        people[0],
+        [(date(2022, 1, 1), people, people[:, 0])],
+        {"source": {"PUBLIC": 3}},
+    )
+    with_it = register(copied, FORCE, experiment.model, run_id=registered.run_id, reference=kept)
+    assert reference_of(copied, with_it) == kept
+    assert reference_of(copied, registered) is None
 
 
 def test_a_health_feature_is_refused_without_a_recorded_basis(

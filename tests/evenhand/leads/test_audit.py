@@ -18,7 +18,15 @@ OF = {"force": "small", "model": "small v1"}
 
 @pytest.fixture
 def told(register: Register) -> Register:
-    audit.record(register, at=MAY, who="A. Owner", what="promoted", says="beats every baseline", **OF)
+    audit.record(
+        register,
+        at=MAY,
+        who="A. Owner",
+        what="promoted",
+        force="small",
+        model="small v1",
+        says="beats every baseline",
+    )
     audit.suspend(register, at=MAY, who="monitor", says="scores moved", breaches={"score: score": 0.6}, **OF)
     audit.resume(register, at=JUNE, who="B. Owner", reason="a new system, checked", **OF)
     return register
