@@ -388,6 +388,7 @@ class Workspace:
     ) -> StudyResult:
         """An isolated, tracked study of what a set of marked ideas would add and whom it would hurt."""
         from models import tracking
+        from models.ranker import Params
         from models.research import run_study
 
         dates, tests = self._tests(test_as_ofs, until)
@@ -398,7 +399,7 @@ class Workspace:
             study,
             test_as_ofs=tests,
             train_candidates=dates.candidates,
-            params=self._params(),
+            params=Params(threads=self.config.study.threads),
             capacity=self.config.review.capacity,
             seed=self.config.seed,
             planted=planted,
@@ -419,9 +420,9 @@ class Workspace:
         return dates, tuple(test_as_ofs or dates.tests)
 
     def _params(self) -> Params:
-        from models.ranker import Params
+        from models.ranker import usual_params
 
-        return Params(threads=self.config.study.threads)
+        return usual_params(self.force, threads=self.config.study.threads)
 
     def _with_health(self) -> Catalogue:
         from evenhand.governance.gate import missing_for_health

@@ -77,6 +77,24 @@ class Precedents:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Alleged:
+    """What a case is about, as far as the force records it when the case is opened.
+
+    Attributes:
+        column: of a case's row, what was alleged.
+        speaks_to: by value of it, the kinds of conduct (codes of typologies) that such an allegation may be about.
+    """
+
+    column: str
+    speaks_to: Mapping[str, tuple[str, ...]]
+
+    def allegations(self) -> dict[str, list[str]]:
+        """By kind of conduct, the values that may be about it."""
+        kinds = sorted({kind for kinds in self.speaks_to.values() for kind in kinds})
+        return {kind: [value for value, about in self.speaks_to.items() if kind in about] for kind in kinds}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Outcome:
     """What counts as confirmed by the force's own procedure, and when it can be known.
 
@@ -89,6 +107,7 @@ class Outcome:
         settle_months: how long after the horizon most findings have been made.
         precedents: the past cases that tell how one still open may end.
         own_leads: of a case's row, whether one of our own leads opened it.
+        alleged: what a case is about; None where the records do not tell kinds of conduct apart.
     """
 
     says: str
@@ -99,7 +118,8 @@ class Outcome:
     horizon_months: int
     settle_months: int
     precedents: Precedents = Precedents()
-    own_leads: pl.Expr = pl.lit(False)
+    own_leads: pl.Expr = field(default_factory=lambda: pl.lit(False))
+    alleged: Alleged | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from features.windows import checked_as_ofs
 _INSTANT = pl.Datetime("us")
 # Longer than any case took: one that has not ended.
 _NOT_ENDED = pl.lit(2**62, dtype=pl.Int64)
+ABOUT = "about."  # before the kind of conduct, in the columns of `labels`
 
 
 def cohort(force: ForceDefinition, accepted: Records, as_of: date) -> pl.DataFrame:
@@ -47,7 +48,9 @@ def labels(
         that one of our own leads opened confirms the person or may yet, and no other case does. `expected`:
         the probability that a case known by `seen_by` is confirmed in the end, 1 - prod(1 - p), where p is 1
         for a finding that confirms, 0 for a case closed without one, and for a case still open the share of
-        its precedents (see `Precedents`) that were; null where an open case has none.
+        its precedents (see `Precedents`) that were; null where an open case has none. Then `about.<kind>` for each
+        kind of conduct that `Outcome.alleged` tells apart: the same of cases that may be about it, where an open case
+        without precedents counts for nothing.
     """
     outcome = force.outcome
     members = pl.concat(
@@ -60,6 +63,7 @@ def labels(
     until = pl.col("as_of").dt.offset_by(f"{outcome.horizon_months}mo")
     # In order of size, so that the product is the same to the last bit however rows are read.
     at_least_one = 1 - (1 - pl.col("expected")).sort().product()
+    about = {f"{ABOUT}{kind}": values for kind, values in _allegations(outcome).items()}
     by_person = (
         members.join(cases, on="person_key", how="inner")
         .filter((pl.col("occurred_at") >= pl.col("as_of")) & (pl.col("occurred_at") < until))
@@ -74,6 +78,14 @@ def labels(
             .when(pl.col("expected").is_not_null().all())
             .then(at_least_one),
             cases=pl.len(),
+            **{
+                name: 1
+                - (1 - pl.col("expected").fill_null(0.0))
+                .filter(pl.col("alleged").is_in(values))
+                .sort()
+                .product()
+                for name, values in about.items()
+            },
         )
     )
     settles = pl.col("as_of").dt.offset_by(f"{outcome.horizon_months + outcome.settle_months}mo")
@@ -89,6 +101,7 @@ def labels(
         settled=settled,
         own_lead=pl.col("own_lead").fill_null(False),
         expected=pl.when(pl.col("cases").is_null()).then(0.0).otherwise("expected"),
+        **{name: pl.col(name).fill_null(0.0) for name in about},
     )  # fmt: skip
 
 
@@ -139,12 +152,15 @@ def ages(
 
 
 def _cases(outcome: Outcome, accepted: Records, seen_by: datetime | None) -> pl.DataFrame:
-    """Each case in the version that stood at `seen_by`: person_key, occurred_at, confirmed, open, own_lead, expected."""
+    """Each case in the version that stood at `seen_by`: person_key, occurred_at, confirmed, open, own_lead,
+    alleged, expected."""
     cases = _known_cases(outcome, accepted, seen_by)
     expected = pl.when("open").then(None).otherwise(pl.col("confirmed").cast(pl.Float64))
     if seen_by is not None:
         expected = pl.coalesce(expected, _expected(cases, outcome.precedents, seen_by))
-    return cases.select("person_key", "occurred_at", "confirmed", "open", "own_lead", expected=expected)
+    return cases.select(
+        "person_key", "occurred_at", "confirmed", "open", "own_lead", "alleged", expected=expected
+    )
 
 
 def _known_cases(outcome: Outcome, accepted: Records, seen_by: datetime | None) -> pl.DataFrame:
@@ -169,6 +185,7 @@ def _known_cases(outcome: Outcome, accepted: Records, seen_by: datetime | None) 
         .select(
             "person_key",
             *_kinds(outcome),
+            alleged=_alleged(outcome),
             occurred_at=OCCURRED,
             confirmed=found,
             open=is_open,
@@ -186,13 +203,22 @@ def _key(outcome: Outcome) -> list[str]:
 
 
 def _kinds(outcome: Outcome) -> list[pl.Expr]:
-    columns = outcome.cases.table.by_name
-    for name in outcome.precedents.kinds:
-        if columns[name].known_from is not None:
-            raise ValueError(f"kind {name!r} of a case is known only from {columns[name].known_from}")
-    return [
-        pl.col(name).cast(pl.String).fill_null("").alias(f"kind.{name}") for name in outcome.precedents.kinds
-    ]
+    return [_known_at_once(outcome, name).alias(f"kind.{name}") for name in outcome.precedents.kinds]
+
+
+def _alleged(outcome: Outcome) -> pl.Expr:
+    return pl.lit("") if outcome.alleged is None else _known_at_once(outcome, outcome.alleged.column)
+
+
+def _known_at_once(outcome: Outcome, name: str) -> pl.Expr:
+    """A column of a case that was known when it came in, as words."""
+    if (later := outcome.cases.table.by_name[name].known_from) is not None:
+        raise ValueError(f"kind {name!r} of a case is known only from {later}")
+    return pl.col(name).cast(pl.String).fill_null("")
+
+
+def _allegations(outcome: Outcome) -> dict[str, list[str]]:
+    return {} if outcome.alleged is None else outcome.alleged.allegations()
 
 
 def _expected(cases: pl.DataFrame, precedents: Precedents, seen_by: datetime) -> pl.Series:

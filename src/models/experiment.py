@@ -10,19 +10,21 @@ rate. The spread of every fold on that scale is kept with the run, so that this 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 
 from features import lineage
 from features.build import FeatureSchema, FeatureTable, build
 from features.definition import ForceDefinition
 from features.errors import DataRefused, WrongUsage
 from features.events import Records
+from features.labels import ABOUT
 from features.labels import labels as read_labels
 from features.specs import Catalogue
 from features.store import FeatureStore
@@ -38,7 +40,7 @@ from models.baselines import (
 from models.booster import log_odds, matrix, probability, raw_scores, read_booster
 from models.explain import wordings
 from models.metrics import LiveCounts, wilson
-from models.ranker import Params, directions, train
+from models.ranker import Params, concerns, directions, train, usual_params
 from models.splits import Fold, LabelChoice, settled_as_ofs, temporal_folds, train_as_ofs
 from models.trained import Threshold, TrainedModel
 
@@ -86,11 +88,13 @@ class Lesson:
         rows: feature rows, one a person and date.
         targets: for each, 1 for confirmed, 0 for not, or the probability between.
         confirmed: how many were confirmed by that day.
+        about: by kind of conduct, where the records tell kinds apart, the same as `targets`.
     """
 
     rows: pl.DataFrame
     targets: np.ndarray
     confirmed: int
+    about: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -206,7 +210,7 @@ def run_experiment(
         DataRefused: nobody is confirmed among those to learn from, or reviews have an unknown outcome.
     """
     say = progress or (lambda _: None)
-    params = Params(**{**(params or Params()).to_dict(), "seed": seed})
+    params = replace(params or usual_params(force), seed=seed)
     _check_reviews(reviews)
     study = prepare(
         force,
@@ -400,12 +404,14 @@ def lesson(study: Study, as_ofs: Sequence[date], *, seen_by: date, labels: Label
         passed = pl.col("as_of").dt.offset_by(f"{outcome.horizon_months}mo") <= pl.lit(seen_by)
         usable = known.filter(passed & pl.col("expected").is_not_null())
         target = pl.col("expected")
-    usable = usable.select(*KEYS, "confirmed", target=target)
+    usable = usable.select(*KEYS, "confirmed", cs.starts_with(ABOUT), target=target)
     rows = study.table.frame.join(usable, on=list(KEYS), how="inner", maintain_order="left")
+    about = [name for name in usable.columns if name.startswith(ABOUT)]
     return Lesson(
-        rows=rows.drop("confirmed", "target"),
+        rows=rows.drop("confirmed", "target", *about),
         targets=rows["target"].to_numpy(),
         confirmed=int(rows["confirmed"].sum()),
+        about={name.removeprefix(ABOUT): rows[name].to_numpy() for name in about},
     )
 
 
@@ -417,7 +423,15 @@ def fit(study: Study, as_ofs: Sequence[date], *, seen_by: date, params: Params) 
     schema = study.table.schema
     features = matrix(learnt.rows, schema)
     return Fitted(
-        booster=train(features, learnt.targets, schema, params, ways=directions(study.catalogue)),
+        booster=train(
+            features,
+            learnt.targets,
+            schema,
+            params,
+            ways=directions(study.catalogue),
+            dates=learnt.rows["as_of"].to_physical().to_numpy(),
+            kinds=concerns(study.catalogue, schema, learnt.about),
+        ),
         rows=len(learnt.rows),
         confirmed=learnt.confirmed,
         expected=float(learnt.targets.sum()),

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from features.definition import Cohort, ForceDefinition, Leaving, Precedents
+from features.definition import Alleged, Cohort, ForceDefinition, Leaving, Precedents
 from features.labels import ages, cohort, followed, labels
 from tests.features.small_force import CASES, COMPLAINT, FORCE, TWO_PEOPLE, records, small_force
 from tests.features.tables_as_text import frame
@@ -324,6 +324,33 @@ def test_of_an_open_case_without_precedents_nothing_is_expected():
     proven = "P1 | D | 2022-06-03 | 2023-06-15 | PROVEN | 2023-09-01 | lies | honesty"
     assert expected_of(f"{HEAD}\n{OPEN_SINCE_200_DAYS}") is None
     assert expected_of(f"{HEAD}\n{OPEN_SINCE_200_DAYS}\n{proven}") == 1
+
+
+def test_what_is_expected_is_told_by_kind_of_conduct():
+    """An allegation may be about two kinds, and one that is about none counts for neither."""
+    alleged = Alleged(column="topic", speaks_to={"lies": ("T1", "T2"), "theft": ("T2",)})
+    outcome = replace(FORCE.outcome, precedents=PRECEDENTS, alleged=alleged)
+    cases = f"""{HEAD}
+    {OPEN_SINCE_200_DAYS}
+    P1 | B | 2022-06-02 | 2023-06-15 | PROVEN | 2023-09-01 | theft | honesty
+    P1 | C | 2022-06-02 | 2023-06-15 | PROVEN | 2023-09-01 | rows  | manners
+    {OVERALL}
+    """
+    found = labels(_with(outcome=outcome), records(post=ONE, case=cases), AS_OF, seen_by=TODAY)
+    assert found["about.T1"].item() == pytest.approx(1 / 3)
+    assert found["about.T2"].item() == 1
+    nobody = labels(_with(outcome=outcome), records(post=ONE, case=HEAD), AS_OF, seen_by=TODAY)
+    assert nobody["about.T1"].item() == nobody["about.T2"].item() == 0
+
+
+def test_an_open_case_without_precedents_counts_for_no_kind_of_conduct():
+    alleged = Alleged(column="topic", speaks_to={"lies": ("T1",)})
+    outcome = replace(FORCE.outcome, precedents=PRECEDENTS, alleged=alleged)
+    cases = f"{HEAD}\n{OPEN_SINCE_200_DAYS}"
+    assert (
+        labels(_with(outcome=outcome), records(post=ONE, case=cases), AS_OF, seen_by=TODAY)["about.T1"].item()
+        == 0
+    )
 
 
 def test_a_case_is_as_old_as_its_first_version():

@@ -19,6 +19,7 @@ from features.catalogue.uk.research import RESEARCH_IDEAS
 from features.catalogue.uk.roster import ROSTER_IDEAS
 from features.catalogue.uk.systems import SYSTEMS_IDEAS
 from features.definition import (
+    Alleged,
     Baselines,
     Calendar,
     Cohort,
@@ -86,6 +87,24 @@ FORCE = ForceDefinition(
         horizon_months=12,
         settle_months=9,
         own_leads=~NOT_OUR_OWN,
+        # By the standards of professional behaviour (Police (Conduct) Regulations 2020, schedule 2) that each kind
+        # of conduct breaches. What no typology is about (force, fitness, discredit off duty) speaks to complaints
+        # and earlier matters, the only records that do.
+        alleged=Alleged(
+            column="breach",
+            speaks_to={
+                "HONESTY": ("T1", "T2", "T6", "T7", "T8", "T9"),
+                "ORDERS": ("T1", "T2", "T3", "T4", "T6", "T7"),
+                "DUTIES": ("T1", "T3", "T8", "C", "M"),
+                "CONFIDENTIALITY": ("T4", "T9"),
+                "AUTHORITY": ("T5", "C", "M"),
+                "EQUALITY": ("T5", "C", "M"),
+                "FORCE": ("C", "M"),
+                "FITNESS": ("M",),
+                "DISCREDIT": ("T5", "T8", "C", "M"),
+                "CHALLENGING": ("T6", "M"),
+            },
+        ),
     ),
     # Early-intervention systems count events and raise a flag at a fixed number, whatever the post or the
     # hours worked. The numbers below are of that kind and flag some 8 % of people, as such systems do (the

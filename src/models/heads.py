@@ -1,0 +1,156 @@
+"""What findings of each kind of conduct look like, from few of them and from what the catalogue declares.
+
+A few dozen findings a kind of conduct, most of which nobody looked for, cannot tell by themselves which of two
+hundred columns matter. What the catalogue declares can: it says which columns speak to which conduct, and which
+way. So each kind of conduct gets a head of its own, a logistic regression that begins by taking all columns that
+speak to it as equally telling and moves from there as far as the findings push it. A person's opinion is the
+chance of a finding of at least one kind: one that is strong in one kind alone is not averaged away.
+
+Heads are used in training only: trees learn their opinion (`models.ranker`), and the trees are what is registered
+and explained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from models.booster import log_odds, probability
+
+# How hard findings must push: the precision of the normal prior around equal weights. Chosen on development seeds.
+PULL = 10.0
+# Rows a head or the trees look at: more of the same say nothing new, and take time in proportion.
+MOST_ROWS = 150_000
+# Of those, the share taken from the top, where findings are; the rest is spread evenly over everybody else.
+FROM_THE_TOP = 0.5
+# Of the share of people in whom a column, or the mean of all, is as high: how rarely is still told apart.
+RARITIES = (0.01, 0.001, 0.0001)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Concern:
+    """One kind of conduct: the columns that speak to it, and what was found of it.
+
+    Attributes:
+        columns: positions of features, with 1 where more is more concern and -1 where less is.
+        targets: for each row the probability that a finding of this kind is made, 0 or 1 where that is known.
+    """
+
+    columns: Mapping[int, int]
+    targets: np.ndarray
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Head:
+    """The log-odds of a finding: `surprises @ weights + intercept`; no weight is negative."""
+
+    weights: np.ndarray
+    intercept: float
+
+    def chance(self, surprises: np.ndarray) -> np.ndarray:
+        return probability(surprises @ self.weights + self.intercept)
+
+
+def opinion(features: np.ndarray, dates: np.ndarray, concerns: Sequence[Concern]) -> np.ndarray:
+    """For each row, the chance of a finding of at least one of the kinds, `[rows]`.
+
+    Args:
+        features: `[rows, columns]`, unknown is nan.
+        dates: of each row, a number for its as-of date: people are set beside those scored on the same one.
+        concerns: kinds without a finding, or without a column that speaks to them, say nothing.
+    """
+    none_of_them = np.ones(len(features))
+    for concern in concerns:
+        if concern.columns and 0 < concern.targets.sum() < len(features):
+            telling = surprises(features, dates, concern.columns)
+            none_of_them *= 1 - fit(telling, concern.targets).chance(telling)
+    return 1 - none_of_them
+
+
+def surprises(features: np.ndarray, dates: np.ndarray, columns: Mapping[int, int]) -> np.ndarray:
+    """How rarely as much is seen, `[rows, columns]`: minus the decimal logarithm of the share of people of the same date
+    who show as much or more, of whom those who show the same count half. Unknown counts as least.
+
+    >>> surprises(np.array([[0.0], [0.0], [5.0]]), np.zeros(3), {0: 1}).round(2).tolist()
+    [[0.12], [0.12], [0.43]]
+    """
+    found = np.empty((len(features), len(columns)), np.float32)
+    on = pl.Series("on", dates)
+    for place, (column, way) in enumerate(columns.items()):
+        shown = pl.Series("shown", way * features[:, column]).fill_nan(-np.inf)
+        rank, people = pl.col("shown").rank("average").over("on"), pl.len().over("on")
+        share = (people - rank + 1) / (people + 1)
+        found[:, place] = pl.DataFrame([on, shown]).select(-share.log10()).to_series().to_numpy()
+    return found
+
+
+def thinned(order_by: np.ndarray, *, most: int = MOST_ROWS) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that stand for all: the highest, and of the others every so many, each with the weight of those it stands for.
+
+    >>> thinned(np.arange(10.0), most=6)[0].tolist()
+    [1, 3, 5, 7, 8, 9]
+
+    Returns:
+        Positions in ascending order, and their weights, which add up to all rows.
+    """
+    n_rows = len(order_by)
+    if n_rows <= most:
+        return np.arange(n_rows), np.ones(n_rows)
+    n_top = int(most * FROM_THE_TOP)
+    order = np.argsort(order_by, kind="stable")
+    rest, top = order[: n_rows - n_top], order[n_rows - n_top :]
+    every = -(-len(rest) // (most - n_top))
+    some = rest[every // 2 :: every]
+    weights = np.zeros(n_rows)
+    weights[top], weights[some] = 1.0, len(rest) / len(some)
+    kept = np.flatnonzero(weights)
+    return kept, weights[kept]
+
+
+def fit(telling: np.ndarray, targets: np.ndarray, *, pull: float = PULL) -> Head:
+    """The head that the targets make of equal weights.
+
+    Equal weights are so steep that a mean surprise seen in one person of ten times fewer has ten times the odds.
+
+    Args:
+        telling: from `surprises`.
+        targets: 0 to 1, neither all 0 nor all 1.
+        pull: what it costs a weight to leave its place.
+    """
+    from scipy.optimize import minimize
+
+    n_columns = telling.shape[1]
+    mean = telling.mean(axis=1, dtype=np.float64)
+    start = np.full(n_columns, _steepness(mean) / n_columns)
+    # Whoever was found is always looked at: those are few, and nobody else can stand for them.
+    kept, counts = thinned(np.where(targets > 0, np.inf, mean))
+    rows, known = telling[kept].astype(np.float64), targets[kept]
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        raw = rows @ weights[:-1] + weights[-1]
+        missed = counts * (probability(raw) - known)
+        moved = weights[:-1] - start
+        value = counts @ (np.logaddexp(0, raw) - known * raw) + pull * moved @ moved / 2
+        return float(value), np.append(missed @ rows + pull * moved, missed.sum())
+
+    found = minimize(
+        loss,
+        np.append(start, log_odds(float(targets.mean()))),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0.0, None)] * n_columns + [(None, None)],
+        options={"maxiter": 300},
+    )
+    return Head(weights=found.x[:-1], intercept=float(found.x[-1]))
+
+
+def _steepness(mean: np.ndarray) -> float:
+    """Log-odds a unit of the mean surprise, by the spread of its upper tail.
+
+    Of some conduct hardly anybody shows a trace: the tail is looked for further out. Where nobody does, 0.
+    """
+    tails = [(np.quantile(mean, 1 - rarity) - np.median(mean)) / -np.log10(2 * rarity) for rarity in RARITIES]
+    return float(np.log(10) / max(tails)) if max(tails) > 0 else 0.0

@@ -1,0 +1,139 @@
+"""Heads: few findings, and what the catalogue says of each column."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from models import heads
+from models.heads import Concern, fit, opinion, surprises, thinned
+
+PEOPLE = 4000
+SHOWN = arrays(np.float64, 12, elements=st.one_of(st.just(np.nan), st.floats(-3, 3).map(round).map(float)))
+
+
+def traces(seed: int, columns: int, *, bearers: int, strength: float) -> tuple[np.ndarray, np.ndarray]:
+    """What people show, of whom the first `bearers` show more in every column; and who bears."""
+    rng = np.random.default_rng(seed)
+    bears = np.arange(PEOPLE) < bearers
+    return rng.poisson(1.0 + strength * bears[:, None], (PEOPLE, columns)).astype(float), bears
+
+
+def places_of(bears: np.ndarray, scores: np.ndarray) -> float:
+    """The share of those who bear among as many people with the highest scores."""
+    return float(bears[np.argsort(-scores, kind="stable")[: bears.sum()]].mean())
+
+
+@given(SHOWN)
+def test_more_is_never_less_surprising_and_unknown_is_least(shown: np.ndarray):
+    found = surprises(shown[:, None], np.zeros(12), {0: 1})[:, 0]
+    in_order = found[np.argsort(np.where(np.isnan(shown), -np.inf, shown), kind="stable")]
+    assert all(less <= more for less, more in pairwise(in_order))
+    assert (found[np.isnan(shown)] == found.min()).all()
+
+
+@given(SHOWN)
+def test_where_less_is_more_concern_the_order_is_turned(shown: np.ndarray):
+    known = np.nan_to_num(shown)
+    turned = surprises(known[:, None], np.zeros(12), {0: -1})
+    assert np.array_equal(turned, surprises(-known[:, None], np.zeros(12), {0: 1}))
+
+
+def test_people_are_set_beside_those_of_their_own_date():
+    shown = np.array([[1.0], [2.0], [100.0], [200.0]])
+    found = surprises(shown, np.array([1, 1, 2, 2]), {0: 1})[:, 0]
+    assert found[0] == found[2]
+    assert found[1] == found[3]
+
+
+def test_without_a_telling_finding_all_columns_are_equally_telling():
+    """One finding among those who show nothing moves no weight far from where it begins."""
+    shown, _ = traces(1, 5, bearers=0, strength=0)
+    found = np.zeros(PEOPLE)
+    found[np.argmin(shown.sum(axis=1))] = 1
+    weights = fit(surprises(shown, np.zeros(PEOPLE), dict.fromkeys(range(5), 1)), found, pull=1e6).weights
+    assert weights == pytest.approx(np.full(5, weights.mean()), rel=1e-3)
+    assert weights.min() > 0
+
+
+def test_findings_move_weight_to_the_columns_that_tell():
+    shown, bears = traces(2, 5, bearers=80, strength=4.0)
+    shown[:, 1:] = traces(3, 4, bearers=0, strength=0)[0]
+    head = fit(surprises(shown, np.zeros(PEOPLE), dict.fromkeys(range(5), 1)), bears.astype(float))
+    assert head.weights[0] > 2 * head.weights[1:].max()
+
+
+def test_no_column_counts_in_a_persons_favour():
+    """Those who show most are found least, and still more of it does not lower the chance."""
+    shown, _ = traces(4, 1, bearers=0, strength=0)
+    found = np.random.default_rng(4).random(PEOPLE) < np.where(shown[:, 0] == 0, 0.2, 0.02)
+    telling = surprises(shown, np.zeros(PEOPLE), {0: 1})
+    assert np.ptp(fit(telling, found.astype(float)).chance(telling)) < 0.01
+
+
+def test_the_chances_add_up_to_the_findings():
+    shown, bears = traces(5, 4, bearers=60, strength=2.0)
+    telling = surprises(shown, np.zeros(PEOPLE), dict.fromkeys(range(4), 1))
+    assert fit(telling, bears.astype(float)).chance(telling).sum() == pytest.approx(60, rel=1e-3)
+
+
+def test_few_findings_find_the_others_who_show_the_same():
+    """Of eighty who show more, eight were found; equal weights, moved by those eight, find most of the rest."""
+    shown, bears = traces(6, 12, bearers=80, strength=1.5)
+    found = np.zeros(PEOPLE)
+    found[:8] = 1
+    concern = Concern(columns=dict.fromkeys(range(12), 1), targets=found)
+    assert places_of(bears, opinion(shown, np.zeros(PEOPLE), [concern])) > 0.8
+
+
+def test_the_opinion_is_the_chance_of_a_finding_of_at_least_one_kind():
+    shown, bears = traces(7, 4, bearers=60, strength=2.0)
+    kinds = [
+        Concern(columns={0: 1, 1: 1}, targets=bears.astype(float)),
+        Concern(columns={1: 1, 2: 1, 3: 1}, targets=np.roll(bears, 20).astype(float)),
+    ]
+    one, other, either = (opinion(shown, np.zeros(PEOPLE), some) for some in (kinds[:1], kinds[1:], kinds))
+    assert either == pytest.approx(1 - (1 - one) * (1 - other))
+
+
+def test_a_kind_without_a_finding_or_a_column_says_nothing():
+    shown, bears = traces(8, 2, bearers=40, strength=3.0)
+    told = Concern(columns={0: 1}, targets=bears.astype(float))
+    silent = [
+        Concern(columns={1: 1}, targets=np.zeros(PEOPLE)),
+        Concern(columns={}, targets=bears.astype(float)),
+    ]
+    alone, beside = (opinion(shown, np.zeros(PEOPLE), kinds) for kinds in ([told], [told, *silent]))
+    assert np.array_equal(alone, beside)
+
+
+def test_a_column_in_which_nobody_stands_out_leaves_everybody_alike():
+    shown = np.ones((PEOPLE, 1))
+    found = (np.arange(PEOPLE) < 5).astype(float)
+    assert opinion(shown, np.zeros(PEOPLE), [Concern(columns={0: 1}, targets=found)]) == pytest.approx(
+        5 / PEOPLE, rel=1e-2
+    )
+
+
+@given(st.integers(1, 400), st.integers(4, 300))
+def test_rows_that_stand_for_all_keep_the_highest_and_the_number(rows: int, most: int):
+    order_by = np.random.default_rng(rows).permutation(rows).astype(float)
+    kept, counts = thinned(order_by, most=most)
+    assert counts.sum() == pytest.approx(rows)
+    assert len(kept) <= max(most, 1)
+    assert rows - 1 in order_by[kept]
+    assert (np.diff(kept) > 0).all()
+
+
+def test_a_head_of_thinned_rows_is_nearly_that_of_all(monkeypatch: pytest.MonkeyPatch):
+    shown, bears = traces(9, 6, bearers=80, strength=1.5)
+    telling = surprises(shown, np.zeros(PEOPLE), dict.fromkeys(range(6), 1))
+    whole = fit(telling, bears.astype(float)).chance(telling)
+    monkeypatch.setattr(heads, "MOST_ROWS", 1000)
+    monkeypatch.setattr(heads.thinned, "__kwdefaults__", {"most": 1000})
+    assert np.corrcoef(whole, fit(telling, bears.astype(float)).chance(telling))[0, 1] > 0.99
