@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from evenhand.leads.estimates import SampleEstimates
     from features.account import Account
     from models.compare import Comparison
+    from models.monitoring import Monitored
     from models.release import ReleaseDecision
 
 EXAMPLES_SHOWN = 12
@@ -340,23 +341,30 @@ def monitor(
     if as_json:
         show_json(found.to_dict())
     else:
-        heading(
-            "Drift of inputs and scores, mix of cases, confirmed leads: furthest beyond their limits first"
-        )
-        show(found.frame().head(CHECKS_SHOWN))
-        if len(found.mix):
-            heading("How cases came about: the year before the model was made, and the last year")
-            show(found.mix)
-        if len(found.rates):
-            heading("live: leads decided and confirmed, by batch; limit: fewer confirmed is no chance")
-            show(found.rates.rename({"expected": "expected (backtest)"}))
-        say(found.says)
+        print_monitored(found)
         if chart:
             say(f"\nDrawn to {chart}")
     if found.breaches:
         raise GateRefused(
             f'Scoring with {found.model} is suspended until a person resumes it: evenhand resume --by NAME --reason "...".'
         )
+
+
+def print_monitored(found: Monitored) -> None:
+    """Each check against its limit, the mix of cases, the chart of leads, and the answer."""
+    if not any(check.kind == "score" for check in found.checks):
+        say(
+            f"Nothing is kept of what {found.model} learnt from, so inputs and scores are not watched: train anew."
+        )
+    heading("Drift, mix of cases and confirmed leads: furthest beyond their limits first")
+    show(found.frame().head(CHECKS_SHOWN))
+    if len(found.mix):
+        heading("How cases came about: the year before the model was made, and the last year")
+        show(found.mix)
+    if len(found.rates):
+        heading("live: leads decided and confirmed, by batch; fewer than the limit is no chance")
+        show(found.rates.rename({"expected": "expected (backtest)"}))
+    say(found.says)
 
 
 def resume(workspace: Workspace, *, model: str, reason: str, by: str, at: datetime, as_json: bool) -> None:

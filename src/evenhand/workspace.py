@@ -530,7 +530,10 @@ class Workspace:
             backtest,
             promotable=candidate.trained.promotable,
             forbidden=registry.forbidden_lineage(
-                self.force, candidate.trained, health_permitted=health_permitted(self.records)
+                self.force,
+                candidate.trained,
+                # Without the file no basis is recorded, and a model that needs none may pass.
+                health_permitted=self.config.governance.is_file() and health_permitted(self.records),
             ),
             champion=rival,
         )

@@ -207,7 +207,8 @@ REQUESTS = pl.Schema(
 def requests(runs: Path, name: str) -> pl.DataFrame:
     """Every request to promote a version, earliest first: version, at, who, reason, outcome, found.
 
-    Outcome is promoted or refused; found says each figure that the gate went by, or each that did not hold.
+    Outcome is promoted or refused; found says each figure that the gate went by, or each that did not hold,
+    and is null for promotions from before there was a gate.
     """
     client = open_store(runs)
     rows = [
@@ -217,7 +218,7 @@ def requests(runs: Path, name: str) -> pl.DataFrame:
             entry["who"],
             entry["reason"],
             prefix.removesuffix("."),
-            _found(entry["gate"]),
+            _found(entry["gate"]) if "gate" in entry else None,
         )
         for version in _versions(client, name)
         for tag, stored in version.tags.items()
