@@ -40,7 +40,7 @@ from models.backtest import AT_RULE, Backtest, Rankings, lines, measure_rankings
 from models.choices import Variant, mean_of_dates, measure_choices
 from models.experiment import Experiment, run_experiment
 from models.metrics import LEAST_DRAWS, Basis, percentile_interval, wilson
-from models.ranker import Params
+from models.ranker import Params, usual_params
 from models.registry import forbidden_lineage
 from models.release import MUST_BEAT, release_findings
 from models.splits import months_after
@@ -219,7 +219,7 @@ def _experiment(workspace: Workspace, seed: int) -> Experiment:
     planted = workspace.planted([*tests, *dates.candidates])
     return run_experiment(
         workspace.force, workspace.accepted, test_as_ofs=tests, train_candidates=dates.candidates,
-        params=Params(threads=workspace.config.study.threads), seed=seed, planted=planted, until=dates.end, draws=200,
+        params=usual_params(workspace.force, threads=workspace.config.study.threads), seed=seed, planted=planted, until=dates.end, draws=200,
     )  # fmt: skip
 
 
@@ -276,7 +276,7 @@ def _experiment_settled(workspace: Workspace, seed: int) -> Experiment:
     dates = workspace.dates()
     return run_experiment(
         workspace.force, workspace.accepted, test_as_ofs=dates.tests, train_candidates=dates.candidates,
-        params=Params(threads=workspace.config.study.threads), seed=seed, until=dates.end, draws=LEAST_DRAWS,
+        params=usual_params(workspace.force, threads=workspace.config.study.threads), seed=seed, until=dates.end, draws=LEAST_DRAWS,
     )  # fmt: skip
 
 
@@ -482,7 +482,7 @@ def _chicago_part(data: Path) -> Part:
         dates = workspace.dates()
         backtest = run_experiment(
             workspace.force, workspace.accepted, test_as_ofs=dates.tests, train_candidates=dates.candidates,
-            params=Params(threads=workspace.config.study.threads), seed=1, until=dates.end, draws=200,
+            params=usual_params(workspace.force, threads=workspace.config.study.threads), seed=1, until=dates.end, draws=200,
         ).backtest  # fmt: skip
         rankings = measure_rankings({"run": backtest}, draws=CHICAGO_DRAWS, seed=1)
         return {
@@ -579,7 +579,7 @@ def _conclude_chicago(parts: Sequence[Part]) -> list[Finding]:
 
 def _choices_part(data: Path) -> Part:
     with _workspace(force="chicago", data=str(data)) as workspace:
-        reference = Params(threads=workspace.config.study.threads)
+        reference = usual_params(workspace.force, threads=workspace.config.study.threads)
         table = measure_choices(
             workspace.force, workspace.accepted, _variants(reference, workspace.force.outcome.precedents), reference=reference,
             test_as_ofs=CHOICE_DATES, candidates=workspace.dates().candidates, draws=CHICAGO_DRAWS, seed=1,

@@ -6,14 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from features.definition import Precedents
 from features.errors import DataRefused
 from models.booster import matrix, probability, raw_scores, read_booster
 from models.experiment import Study
 from models.experiment import lesson as learn
-from models.ranker import Params, directions, train
+from models.ranker import Params, directions, train, usual_params
 from models.teacher import opinion
 from tests.models.conftest import QUICK
-from tests.models.small_force import CANDIDATES, CATALOGUE, TESTS
+from tests.models.small_force import CANDIDATES, CATALOGUE, FORCE, TESTS
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,13 @@ def test_probabilities_are_learnt_from_as_well_as_findings(
     likely = raw_scores(read_booster(train(features, hoped_for, schema, QUICK), schema), features)
     assert probability(likely).mean() == pytest.approx(hoped_for.mean(), abs=0.01)
     assert np.corrcoef(certain, likely)[0, 1] > 0.9
+
+
+def test_a_force_that_tells_what_cases_are_about_learns_what_is_expected_and_another_what_is_settled():
+    assert FORCE.outcome.precedents.kinds == ()
+    assert usual_params(FORCE).labels == "settled"
+    told = replace(FORCE.outcome, precedents=Precedents(kinds=("case_id",)))
+    assert usual_params(replace(FORCE, outcome=told), threads=1).labels == "expected"
 
 
 @pytest.mark.parametrize(
