@@ -380,8 +380,7 @@ def _psi_check(
         value=value,
         limit=limit,
         watched=watched,
-        says=f"PSI {value:.3f}, limit {limit:.3f}: {limits.psi:g}, {chance:.3f} for chance among {len(values):,} people, "
-        f"{binned.moved:.3f} as the dates learnt from lay apart",
+        says=f"PSI {value:.3f}, limit {limit:.3f}: {limits.psi:g} declared, {chance:.3f} for chance, {binned.moved:.3f} seen in learning",
     )
 
 
