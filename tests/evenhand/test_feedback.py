@@ -56,6 +56,9 @@ def test_a_case_of_a_lead_is_open_until_its_finding_and_takes_the_place_of_one_t
     )  # fmt: skip
     written = feedback._written(workspace, files).scan("conduct_matter").collect()
     own = written.filter(pl.col("source") == "TOOL_LEAD").sort("known_at")
-    assert own.select("finding", "superseded_at").rows() == [(None, datetime(2024, 1, 1)), ("MISCONDUCT", None)]
+    assert own.select("finding", "superseded_at").rows() == [
+        (None, datetime(2024, 1, 1)),
+        ("MISCONDUCT", None),
+    ]
     assert somebody["case_id"] not in written["case_id"].to_list()
     assert written.filter(pl.col("source") != "TOOL_LEAD").height < came.height + 1
