@@ -83,10 +83,12 @@ class Alleged:
     Attributes:
         column: of a case's row, what was alleged.
         speaks_to: by value of it, the kinds of conduct (codes of typologies) that such an allegation may be about.
+        beside: the feature that says who does the same work: what is much for one is usual for another.
     """
 
     column: str
     speaks_to: Mapping[str, tuple[str, ...]]
+    beside: str
 
     def allegations(self) -> dict[str, list[str]]:
         """By kind of conduct, the values that may be about it."""

@@ -294,6 +294,8 @@ class Idea:
             are not five reasons.
         typologies: the codes of conduct it speaks to; empty for context (exposure, role, service).
         innocent: ordinary explanations a reviewer should look for first.
+        tells_apart: False where an ordinary explanation raises it of which no record that may be read tells, so that
+            misconduct and the explanation look alike in it. It is shown; what misconduct looks like is not learnt from it.
         more_is_concern: True where a higher value can only ever mean more concern; None where it depends.
         research: the isolated study this belongs to; None for an ordinary feature.
         aspect: what side of the matter it shows; follows from how it is computed where None.
@@ -307,6 +309,7 @@ class Idea:
     windows: tuple[int, ...] = ()
     typologies: tuple[str, ...] = ()
     innocent: tuple[str, ...] = ()
+    tells_apart: bool = True
     more_is_concern: bool | None = None
     research: str | None = None
     aspect: Aspect | None = None

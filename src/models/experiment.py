@@ -39,6 +39,7 @@ from models.baselines import (
 )
 from models.booster import log_odds, matrix, probability, raw_scores, read_booster
 from models.explain import wordings
+from models.heads import alike
 from models.metrics import LiveCounts, wilson
 from models.ranker import Params, concerns, directions, train, usual_params
 from models.splits import Fold, LabelChoice, settled_as_ofs, temporal_folds, train_as_ofs
@@ -429,13 +430,20 @@ def fit(study: Study, as_ofs: Sequence[date], *, seen_by: date, params: Params) 
             schema,
             params,
             ways=directions(study.catalogue),
-            dates=learnt.rows["as_of"].to_physical().to_numpy(),
+            beside=_beside(study.force, learnt.rows),
             kinds=concerns(study.catalogue, schema, learnt.about),
         ),
         rows=len(learnt.rows),
         confirmed=learnt.confirmed,
         expected=float(learnt.targets.sum()),
     )
+
+
+def _beside(force: ForceDefinition, rows: pl.DataFrame) -> np.ndarray | None:
+    if force.outcome.alleged is None:
+        return None
+    work = rows[force.outcome.alleged.beside].to_physical()
+    return alike(rows["as_of"].to_physical().to_numpy(), work.to_numpy())
 
 
 def find_threshold(backtest: Backtest, *, base_rate: float, min_lift: float) -> Threshold:

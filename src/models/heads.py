@@ -26,6 +26,8 @@ PULL = 10.0
 MOST_ROWS = 150_000
 # Of those, the share taken from the top, where findings are; the rest is spread evenly over everybody else.
 FROM_THE_TOP = 0.5
+# Fewer people who do the same work are too few to say what is usual in it.
+LEAST_ALIKE = 100
 # Of the share of people in whom a column, or the mean of all, is as high: how rarely is still told apart.
 RARITIES = (0.01, 0.001, 0.0001)
 
@@ -54,31 +56,51 @@ class Head:
         return probability(surprises @ self.weights + self.intercept)
 
 
-def opinion(features: np.ndarray, dates: np.ndarray, concerns: Sequence[Concern]) -> np.ndarray:
+def opinion(features: np.ndarray, beside: np.ndarray, concerns: Sequence[Concern]) -> np.ndarray:
     """For each row, the chance of a finding of at least one of the kinds, `[rows]`.
 
     Args:
         features: `[rows, columns]`, unknown is nan.
-        dates: of each row, a number for its as-of date: people are set beside those scored on the same one.
+        beside: from `alike`: people are set beside those with the same number.
         concerns: kinds without a finding, or without a column that speaks to them, say nothing.
     """
     none_of_them = np.ones(len(features))
     for concern in concerns:
         if concern.columns and 0 < concern.targets.sum() < len(features):
-            telling = surprises(features, dates, concern.columns)
+            telling = surprises(features, beside, concern.columns)
             none_of_them *= 1 - fit(telling, concern.targets).chance(telling)
     return 1 - none_of_them
 
 
-def surprises(features: np.ndarray, dates: np.ndarray, columns: Mapping[int, int]) -> np.ndarray:
-    """How rarely as much is seen, `[rows, columns]`: minus the decimal logarithm of the share of people of the same date
-    who show as much or more, of whom those who show the same count half. Unknown counts as least.
+def alike(dates: np.ndarray, work: np.ndarray) -> np.ndarray:
+    """For each row a number that people have in common who do the same work at the same date; where these are fewer than
+    `LEAST_ALIKE`, the number of all such people of the date.
 
-    >>> surprises(np.array([[0.0], [0.0], [5.0]]), np.zeros(3), {0: 1}).round(2).tolist()
-    [[0.12], [0.12], [0.43]]
+    >>> alike(np.repeat([7, 8], 150), np.tile([0, 0, 1], 100))[[0, 2, 150]].tolist()
+    [1, 0, 3]
+
+    Args:
+        dates: of each row, a number for its as-of date.
+        work: of each row, a number for the work.
+    """
+    rows = pl.DataFrame({"date": dates, "work": work})
+    enough = pl.len().over("date", "work") >= LEAST_ALIKE
+    return (
+        rows.select(pl.struct("date", pl.when(enough).then("work")).rank("dense").cast(pl.Int64) - 1)
+        .to_series()
+        .to_numpy()
+    )
+
+
+def surprises(features: np.ndarray, beside: np.ndarray, columns: Mapping[int, int]) -> np.ndarray:
+    """How rarely as much is seen, `[rows, columns]`: minus the decimal logarithm of the share of people with the same
+    number in `beside` who show as much or more, of whom those who show the same count half. Unknown counts as least.
+
+    >>> surprises(np.array([[0.0], [0.0], [5.0]]), np.zeros(3), {0: 1})[:, 0].astype(float).round(2).tolist()
+    [0.2, 0.2, 0.6]
     """
     found = np.empty((len(features), len(columns)), np.float32)
-    on = pl.Series("on", dates)
+    on = pl.Series("on", beside)
     for place, (column, way) in enumerate(columns.items()):
         shown = pl.Series("shown", way * features[:, column]).fill_nan(-np.inf)
         rank, people = pl.col("shown").rank("average").over("on"), pl.len().over("on")
@@ -91,7 +113,7 @@ def thinned(order_by: np.ndarray, *, most: int = MOST_ROWS) -> tuple[np.ndarray,
     """Rows that stand for all: the highest, and of the others every so many, each with the weight of those it stands for.
 
     >>> thinned(np.arange(10.0), most=6)[0].tolist()
-    [1, 3, 5, 7, 8, 9]
+    [1, 4, 7, 8, 9]
 
     Returns:
         Positions in ascending order, and their weights, which add up to all rows.

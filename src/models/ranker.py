@@ -129,7 +129,7 @@ def usual_params(force: ForceDefinition, *, threads: int = 2) -> Params:
 def concerns(
     catalogue: Catalogue, schema: FeatureSchema, found: Mapping[str, np.ndarray]
 ) -> tuple[Concern, ...]:
-    """Each kind of conduct with the columns that speak to it.
+    """Each kind of conduct with the columns that speak to it and tell it from ordinary explanations.
 
     Args:
         found: by kind of conduct, for each row the probability of a finding of it.
@@ -140,12 +140,16 @@ def concerns(
             columns={
                 place: ways[name]
                 for place, name in enumerate(names)
-                if name in ways and kind in catalogue.idea_of(name).typologies
+                if name in ways and _tells(catalogue.idea_of(name), kind)
             },
             targets=targets,
         )
         for kind, targets in found.items()
     )
+
+
+def _tells(idea: Idea, kind: str) -> bool:
+    return idea.tells_apart and kind in idea.typologies
 
 
 def directions(catalogue: Catalogue) -> dict[str, int]:
@@ -176,7 +180,7 @@ def train(
     params: Params,
     *,
     ways: Mapping[str, int] | None = None,
-    dates: np.ndarray | None = None,
+    beside: np.ndarray | None = None,
     kinds: Sequence[Concern] = (),
 ) -> str:
     """A model of who is confirmed, as LightGBM text.
@@ -185,7 +189,7 @@ def train(
         features: from `matrix`, one row a person and date.
         confirmed: 0 or 1 each, or the probability that they will be; nobody whose case is open counts as 0.
         ways: directions to hold features to, if `params.monotone`.
-        dates: of each row, a number for its as-of date; needed where heads teach.
+        beside: from `models.heads.alike`; needed where heads teach.
         kinds: from `concerns`, for the heads.
 
     Raises:
@@ -205,11 +209,9 @@ def train(
     }
     targets = (1 - params.teacher_share) * confirmed
     if params.teacher_share > 0 and params.taught_by == "heads":
-        if dates is None or not kinds:
-            raise ValueError(
-                "heads need the kinds of conduct, and set people beside others of their date: give both"
-            )
-        targets = targets + params.teacher_share * heads.opinion(features, dates, kinds)
+        if beside is None or not kinds:
+            raise ValueError("heads need the kinds of conduct, and whom people are set beside: give both")
+        targets = targets + params.teacher_share * heads.opinion(features, beside, kinds)
     elif params.teacher_share > 0:
         targets = targets + params.teacher_share * teacher.opinion(features, confirmed, schema, ways)
     kept, counts = heads.thinned(targets)

@@ -92,6 +92,7 @@ FORCE = ForceDefinition(
         # and earlier matters, the only records that do.
         alleged=Alleged(
             column="breach",
+            beside="role",
             speaks_to={
                 "HONESTY": ("T1", "T2", "T6", "T7", "T8", "T9"),
                 "ORDERS": ("T1", "T2", "T3", "T4", "T6", "T7"),

@@ -73,6 +73,8 @@ INTERESTS, EXPENSES, SECOND_JOB, DISCLOSURE = ("T6",), ("T7",), ("T8",), ("T9",)
 COMPLAINED, CONDUCT = ("C",), ("M",)
 
 SHORT_OF_PEOPLE = "the team was short of people and tours were changed to cover"
+AGREED_PATTERN = "an agreed part-time pattern, of which no record may be read"
+WRONG_CLOCK = "a terminal whose clock was wrong"
 LATE_RECORD = "the roster was put right after the event, because planners or authorisers were late"
 ON_BEHALF = "a supervisor or colleague at the same terminal made the entry"
 PUBLIC_ORDER = "public-order duty, aid to another force or a large inquiry"

@@ -6,6 +6,7 @@ import polars as pl
 
 from features.catalogue.uk.events import LATER_BOOK_OFF_RECORDED, ROSTER_CHANGE, TOUR
 from features.catalogue.uk.parts import (
+    AGREED_PATTERN,
     CHANGES,
     LATE,
     LATE_RECORD,
@@ -66,7 +67,7 @@ ROSTER_IDEAS = (
     Idea(
         name="own_rest_day_changes", says="tours the person turned into rest-day working themself",
         of=count(ROSTER_CHANGE, OWN & (pl.col("field") == "REST_DAY")), windows=QUARTER_AND_YEAR, unit="changes",
-        family="own roster changes", typologies=ROSTER + OVERTIME, innocent=(SHORT_OF_PEOPLE, PUBLIC_ORDER),
+        family="own roster changes", typologies=ROSTER + OVERTIME, innocent=(AGREED_PATTERN, SHORT_OF_PEOPLE, PUBLIC_ORDER), tells_apart=False,
         more_is_concern=True,
     ),
     Idea(
@@ -78,12 +79,12 @@ ROSTER_IDEAS = (
         name="own_minutes_added", says="minutes added to their own tours by their own changes",
         of=total(ROSTER_CHANGE, "minutes_changed", OWN & (pl.col("minutes_changed") > 0)), windows=QUARTER_AND_YEAR,
         unit="minutes", family="minutes added to own tours", typologies=ROSTER + OVERTIME,
-        innocent=(LATE_RECORD, PUBLIC_ORDER), more_is_concern=True,
+        innocent=(AGREED_PATTERN, LATE_RECORD, PUBLIC_ORDER), tells_apart=False, more_is_concern=True,
     ),
     Idea(
         name="own_largest_addition", says="most minutes added to one of their own tours by one own change",
         of=largest(ROSTER_CHANGE, "minutes_changed", OWN), windows=YEAR, unit="minutes",
-        family="minutes added to own tours", typologies=ROSTER + OVERTIME, innocent=(LATE_RECORD, PUBLIC_ORDER),
+        family="minutes added to own tours", typologies=ROSTER + OVERTIME, innocent=(AGREED_PATTERN, LATE_RECORD, PUBLIC_ORDER), tells_apart=False,
     ),
     Idea(
         name="own_change_share", says="share of the changes to their tours that the person made themself",
@@ -164,11 +165,11 @@ ROSTER_IDEAS = (
     *beside_peers(
         "own_minutes_added", "minutes added to their own tours by their own changes",
         total(ROSTER_CHANGE, "minutes_changed", pl.col("own_wish") & (pl.col("minutes_changed") > 0)), TOURS, unit=60.0,
-        family="minutes added to own tours", typologies=ROSTER + OVERTIME, innocent=(LATE_RECORD, PUBLIC_ORDER),
+        family="minutes added to own tours", typologies=ROSTER + OVERTIME, innocent=(AGREED_PATTERN, LATE_RECORD, PUBLIC_ORDER), tells_apart=False,
     ),
     *beside_peers(
         "own_rest_day_changes", "tours turned into rest-day working by themselves, unasked",
         count(ROSTER_CHANGE, pl.col("own_wish") & (pl.col("field") == "REST_DAY")), TOURS, family="own roster changes",
-        typologies=ROSTER + OVERTIME, innocent=(SHORT_OF_PEOPLE, PUBLIC_ORDER),
+        typologies=ROSTER + OVERTIME, innocent=(AGREED_PATTERN, SHORT_OF_PEOPLE, PUBLIC_ORDER), tells_apart=False,
     ),
 )  # fmt: skip

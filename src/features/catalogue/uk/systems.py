@@ -18,6 +18,7 @@ from features.catalogue.uk.parts import (
     UNLINKED,
     UNLINKED_CLOSE,
     UNLINKED_SEARCHES,
+    WRONG_CLOCK,
     YEAR,
     beside_peers,
 )
@@ -109,7 +110,8 @@ SYSTEMS_IDEAS = (
     Idea(
         name="off_duty_uses", says="uses of a system while off duty, on nobody else's behalf", of=count(ACCESS, pl.col("off_duty")),
         windows=QUARTER_AND_YEAR, unit="uses", family="use off duty", typologies=SYSTEMS,
-        innocent=("a tour that ran on", "a shared terminal left logged on", "a major inquiry"), aspect="timing",
+        innocent=(WRONG_CLOCK, "a tour that ran on", "a shared terminal left logged on", "a major inquiry"), aspect="timing",
+        tells_apart=False,
     ),
     Idea(
         name="unlinked_off_duty_uses", says="uses of a system while off duty that belong to no incident",
@@ -167,7 +169,7 @@ SYSTEMS_IDEAS = (
     ),
     *beside_peers(
         "off_duty_uses", "uses of a system while off duty that belong to no incident", count(ACCESS, pl.col("off_duty") & UNLINKED), TOURS, family="use off duty",
-        typologies=SYSTEMS, innocent=("a tour that ran on",),
+        typologies=SYSTEMS, innocent=(WRONG_CLOCK, "a tour that ran on"), tells_apart=False,
     ),
     *beside_peers(
         "general_reasons", "searches with a general reason", count(ACCESS, SEARCH & pl.col("general_reason")), SEARCHES,
