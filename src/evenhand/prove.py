@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from evenhand.answers import OURS, listed_innocents, yields
 from evenhand.config import Config, load_config
 from evenhand.confounding import bearers_of, raised, scores
 from evenhand.coverage import MEASURES, REVIEWERS, SCENES, coverage
@@ -36,11 +37,12 @@ from features.build import build
 from features.catalogue.chicago import TOPICS
 from features.definition import Precedents
 from features.errors import WrongUsage, did_you_mean
+from features.labels import cohort
 from features.specs import Peers
-from models.backtest import AT_RULE, Backtest, Rankings, lines, measure_rankings
+from models.backtest import AT_RULE, Backtest, Rankings, measure_rankings
 from models.choices import Variant, mean_of_dates, measure_choices
 from models.experiment import Experiment, run_experiment
-from models.metrics import LEAST_DRAWS, Basis, percentile_interval, wilson
+from models.metrics import LEAST_DRAWS, Interval, percentile_interval, wilson
 from models.ranker import Params, usual_params
 from models.registry import forbidden_lineage
 from models.release import MUST_BEAT, release_findings
@@ -49,8 +51,9 @@ from models.splits import months_after
 KEPT = Path("build/prove")
 DRAWS = 4000
 
-PLANTED_SEEDS = range(9001, 9021)
-PLANTED_PEOPLE = 2000
+CASEY_SEEDS = range(9001, 9031)
+ADVERSARIAL_SEEDS = range(9031, 9041)
+PLANTED_PEOPLE = 10_000
 CAPACITIES = (0.01, 0.02, 0.05)  # of everyone; the first is the default capacity
 NULL_SEEDS = range(9101, 9201)
 NULL_REFUSED = 95  # of a hundred, at least
@@ -134,10 +137,20 @@ def _studies(chicago: Path) -> dict[str, Study]:
     studies = [
         Study(
             name="planted",
-            about=f"planted misconduct found at equal capacity, {PLANTED_PEOPLE:,} people, {MONTHS} months, preset casey",
-            parts=list(PLANTED_SEEDS),
-            run_part=lambda seed: _planted_part(int(seed), people=PLANTED_PEOPLE),
+            about=f"planted misconduct found at equal capacity, {PLANTED_PEOPLE:,} people at published rates, {MONTHS} months, "
+            "preset casey",
+            parts=list(CASEY_SEEDS),
+            run_part=lambda seed: _planted_part(int(seed), people=PLANTED_PEOPLE, preset="casey"),
             conclude=_conclude_planted,
+            measured_by=(_planted_part, _experiment),
+        ),
+        Study(
+            name="adversarial",
+            about=f"the same where innocent explanations are louder than misconduct, {PLANTED_PEOPLE:,} people at published "
+            f"rates, {MONTHS} months",
+            parts=list(ADVERSARIAL_SEEDS),
+            run_part=lambda seed: _planted_part(int(seed), people=PLANTED_PEOPLE, preset="adversarial"),
+            conclude=_conclude_adversarial,
             measured_by=(_planted_part, _experiment),
         ),
         Study(
@@ -215,16 +228,18 @@ def _studies(chicago: Path) -> dict[str, Study]:
 # --- planted misconduct ---------------------------------------------------------------------------------
 
 
-def _planted_part(seed: int, *, people: int) -> Part:
-    with _simulated(seed, people=people) as workspace:
+def _planted_part(seed: int, *, people: int, preset: str) -> Part:
+    with _simulated(seed, people=people, preset=preset, dense=False) as workspace:
         backtest = _experiment(workspace, seed).backtest
+        truth = workspace.planted(backtest.test_as_ofs)
+        assert truth is not None
+        members = {day: cohort(workspace.force, workspace.accepted, day) for day in backtest.test_as_ofs}
+        at_first = backtest.at_capacity(round(CAPACITIES[0] * people))
         return {
-            str(share): {
-                line.method: line.counts.metrics()
-                for line in lines(backtest.at_capacity(round(share * people)))
-                if line.as_of is None and line.counts.basis is Basis.PLANTED
-            }
-            for share in CAPACITIES
+            "yields": {
+                str(share): yields(backtest.at_capacity(round(share * people))) for share in CAPACITIES
+            },
+            "innocents": listed_innocents(at_first, truth, members, list(KINDS)),
         }
 
 
@@ -240,25 +255,85 @@ def _experiment(workspace: Workspace, seed: int) -> Experiment:
 
 
 def _conclude_planted(parts: Sequence[Part]) -> list[Finding]:
+    found = []
+    for share in CAPACITIES:
+        by_seed = [part["yields"][str(share)] for part in parts]
+        best = max(
+            set(by_seed[0]) - {OURS}, key=lambda method: sum(each[method]["misconduct"] for each in by_seed)
+        )
+        found += [_times_the_best(best, share, by_seed), _innocents_for_as_many(best, share, by_seed)]
+    return found + [_of_bearers(kind, [part["innocents"][kind] for part in parts]) for kind in KINDS]
+
+
+def _conclude_adversarial(parts: Sequence[Part]) -> list[Finding]:
     return [
-        _more_than(method, share, [part[str(share)] for part in parts])
+        _more_than(method, share, [part["yields"][str(share)] for part in parts])
         for share in CAPACITIES
-        for method in parts[0][str(share)]
-        if method != "lightgbm"
+        for method in parts[0]["yields"][str(share)]
+        if method != OURS
     ]
 
 
-def _more_than(method: str, share: float, parts: Sequence[Part]) -> Finding:
-    found = {
-        name: np.array([part[name]["planted.misconduct"] for part in parts]) for name in ("lightgbm", method)
-    }
-    more = found["lightgbm"] - found[method]
+def _times_the_best(best: str, share: float, by_seed: Sequence[Mapping[str, Mapping[str, float]]]) -> Finding:
+    ours, theirs = (np.array([each[method]["misconduct"] for each in by_seed]) for method in (OURS, best))
+    interval = _ratio_of_totals(ours, theirs)
+    short = [
+        str(seed) for seed, one, other in zip(CASEY_SEEDS, ours, theirs, strict=True) if one < 1.5 * other
+    ]
+    return Finding(
+        claim=f"with {share:.0%} of the cohort listed, LightGBM finds at least 1.5 times the planted cases of the best baseline",
+        measured=f"{ours.sum():.0f} against {theirs.sum():.0f} ({best}): {ours.sum() / theirs.sum():.2f} times, 95 % interval "
+        f"{interval.low:.2f} to {interval.high:.2f}; fewer on seeds: {', '.join(short) or 'none'}",
+        holds=bool(ours.sum() >= 1.5 * theirs.sum()),
+    )
+
+
+def _innocents_for_as_many(
+    best: str, share: float, by_seed: Sequence[Mapping[str, Mapping[str, float]]]
+) -> Finding:
+    ours, theirs = (
+        np.array([each[best][what] for each in by_seed]) for what in ("ours_innocent", "innocent")
+    )
+    interval = _ratio_of_totals(ours, theirs)
+    return Finding(
+        claim=f"for as many planted cases as the best baseline finds with {share:.0%} listed, LightGBM lists at most 0.7 times "
+        "its innocent people",
+        measured=f"{ours.sum():.0f} against {theirs.sum():.0f} ({best}): {ours.sum() / theirs.sum():.2f} times, 95 % interval "
+        f"{interval.low:.2f} to {interval.high:.2f}",
+        holds=bool(ours.sum() <= 0.7 * theirs.sum()),
+    )
+
+
+def _of_bearers(kind: str, by_seed: Sequence[Mapping[str, float]]) -> Finding:
+    listed, expected = (np.array([each[what] for each in by_seed]) for what in ("listed", "expected"))
+    interval = _ratio_of_totals(listed, expected)
+    times = listed.sum() / max(expected.sum(), 1e-9)
+    return Finding(
+        claim=f"innocent people who bear {kind} are listed at most 1.25 times as often as innocent others of their role and rank, "
+        "upper bound 1.5",
+        measured=f"{listed.sum():.1f} of {sum(each['bearers'] for each in by_seed):,.0f} listed, {expected.sum():.1f} expected: "
+        f"{times:.2f} times, 95 % interval {interval.low:.2f} to {interval.high:.2f}",
+        holds=bool(times <= 1.25 and interval.high <= 1.5),
+    )
+
+
+def _ratio_of_totals(ours: np.ndarray, theirs: np.ndarray) -> Interval:
+    """The interval of a ratio of totals, with whole seeds resampled."""
+    rng = np.random.default_rng(1)
+    drawn = rng.integers(0, len(ours), (DRAWS, len(ours)))
+    ratios = ours[drawn].sum(axis=1) / np.maximum(theirs[drawn].sum(axis=1), 1e-9)
+    return percentile_interval(np.concatenate([[ours.sum() / max(theirs.sum(), 1e-9)], ratios]))
+
+
+def _more_than(method: str, share: float, parts: Sequence[Mapping[str, Mapping[str, float]]]) -> Finding:
+    found = {name: np.array([part[name]["misconduct"] for part in parts]) for name in (OURS, method)}
+    more = found[OURS] - found[method]
     interval = percentile_interval(np.concatenate([[more.sum()], _resampled_totals(more)]))
-    behind = [str(seed) for seed, difference in zip(PLANTED_SEEDS, more, strict=True) if difference <= 0]
+    behind = [str(seed) for seed, difference in zip(ADVERSARIAL_SEEDS, more, strict=True) if difference <= 0]
     return Finding(
         claim=f"with {share:.0%} of the cohort listed, LightGBM finds more planted misconduct than {method} in total, "
         "interval above zero",
-        measured=f"{found['lightgbm'].sum():.0f} against {found[method].sum():.0f}: {more.sum():+.0f}, 95 % interval "
+        measured=f"{found[OURS].sum():.0f} against {found[method].sum():.0f}: {more.sum():+.0f}, 95 % interval "
         f"{interval.low:+.0f} to {interval.high:+.0f}; not more on seeds: {', '.join(behind) or 'none'}",
         holds=bool(interval.low > 0),
     )
@@ -741,8 +816,10 @@ class _workspace:  # noqa: N801  # used as a function, like tempfile.TemporaryDi
 class _simulated(_workspace):  # noqa: N801
     """A workspace on a force simulated for the occasion."""
 
-    def __init__(self, seed: int, *, people: int, months: int = MONTHS, **how: Any) -> None:
-        self._seed, self._people, self._months, self._how = seed, people, months, how
+    def __init__(
+        self, seed: int, *, people: int, months: int = MONTHS, dense: bool = True, **how: Any
+    ) -> None:
+        self._seed, self._people, self._months, self._how = seed, people, months, {"dense": dense, **how}
 
     def _config(self, folder: Path) -> Config:
         data = simulate(
@@ -750,7 +827,6 @@ class _simulated(_workspace):  # noqa: N801
             officers=self._people,
             months=self._months,
             seed=self._seed,
-            dense=True,
             **self._how,
         )
         self._given = {"force": "simulated", "data": str(data)}
