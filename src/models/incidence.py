@@ -47,7 +47,10 @@ class Incidence:
         are, given the ages of its cases (`features.labels.ages`); cases that have not come in yet are not among them.
         """
         whole = self.at(np.inf)
-        return float(np.mean([self.at(age) for age in ages])) / whole if whole and len(ages) else None
+        if not whole or not len(ages):
+            return None
+        # A mean of equal numbers may end a last bit above them.
+        return min(1.0, float(np.mean([self.at(age) for age in ages])) / whole)
 
     def frame(self, months: Sequence[int] = (3, 6, 12, 18, 24, 36)) -> pl.DataFrame:
         """One row a kind of ending: how, and by so many months the share of cases that had so ended, with its interval."""
