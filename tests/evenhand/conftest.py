@@ -31,13 +31,24 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data
 
 
+# What each kind of conduct is found as.
+BREACH = {
+    "T1": "ORDERS", "T2": "HONESTY", "T3": "DUTIES", "T4": "CONFIDENTIALITY", "T5": "DISCREDIT", "T6": "CHALLENGING",
+    "T7": "HONESTY", "T8": "HONESTY", "T9": "CONFIDENTIALITY",
+}  # fmt: skip
+
+
 def find_out_more(data: Path) -> None:
     """Add a case with its finding for every third of a year of each planted episode."""
     cases = pl.read_parquet(data / "conduct_matter.parquet")
     episodes = pl.read_parquet(data / "answer_key" / "planted.parquet")
     first, last = cases["occurred_at"].min(), cases["known_at"].max()
     found = (
-        episodes.select("person_key", day=pl.date_ranges("started", "ended", "4mo"))
+        episodes.select(
+            "person_key",
+            breach=pl.col("typology").replace_strict(BREACH),
+            day=pl.date_ranges("started", "ended", "4mo"),
+        )
         .explode("day")
         .with_columns(occurred_at=pl.col("day").cast(pl.Datetime("us")))
         .with_columns(
@@ -47,8 +58,10 @@ def find_out_more(data: Path) -> None:
         .filter(pl.col("occurred_at") >= first, pl.col("finding_at") <= last)
         .with_row_index("number")
     )
-    like = cases.filter(pl.col("finding") == "MISCONDUCT").head(1).drop(found.columns[1:], strict=False)
-    added = found.join(like.drop("case_id"), how="cross").with_columns(
+    like = (
+        cases.filter(pl.col("finding") == "MISCONDUCT").head(1).drop("case_id", *found.columns, strict=False)
+    )
+    added = found.join(like, how="cross").with_columns(
         case_id=pl.format("X{}", "number"), outcome_at=pl.col("finding_at")
     )
     pl.concat([cases, added.select(cases.columns)]).write_parquet(data / "conduct_matter.parquet")

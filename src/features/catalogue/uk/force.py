@@ -88,22 +88,24 @@ FORCE = ForceDefinition(
         settle_months=9,
         own_leads=~NOT_OUR_OWN,
         # By the standards of professional behaviour (Police (Conduct) Regulations 2020, schedule 2) that each kind
-        # of conduct breaches. What no typology is about (force, fitness, discredit off duty) speaks to complaints
-        # and earlier matters, the only records that do.
+        # of conduct breaches. Complaints and earlier matters may come before a finding of any.
         alleged=Alleged(
             column="breach",
             beside="role",
             speaks_to={
-                "HONESTY": ("T1", "T2", "T6", "T7", "T8", "T9"),
-                "ORDERS": ("T1", "T2", "T3", "T4", "T6", "T7"),
-                "DUTIES": ("T1", "T3", "T8", "C", "M"),
-                "CONFIDENTIALITY": ("T4", "T9"),
-                "AUTHORITY": ("T5", "C", "M"),
-                "EQUALITY": ("T5", "C", "M"),
-                "FORCE": ("C", "M"),
-                "FITNESS": ("M",),
-                "DISCREDIT": ("T5", "T8", "C", "M"),
-                "CHALLENGING": ("T6", "M"),
+                breach: (*kinds, "C", "M")
+                for breach, kinds in {
+                    "HONESTY": ("T1", "T2", "T6", "T7", "T8", "T9"),
+                    "ORDERS": ("T1", "T2", "T3", "T4", "T6", "T7"),
+                    "DUTIES": ("T1", "T3", "T8"),
+                    "CONFIDENTIALITY": ("T4", "T9"),
+                    "AUTHORITY": ("T5",),
+                    "EQUALITY": ("T5",),
+                    "FORCE": (),
+                    "FITNESS": (),
+                    "DISCREDIT": ("T5", "T8"),
+                    "CHALLENGING": ("T6",),
+                }.items()
             },
         ),
     ),
