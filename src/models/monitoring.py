@@ -454,7 +454,7 @@ def fewest_confirmed(decided: int, *, expected: float, of: float, false_alarms: 
         expected, of: how many of how many listed people the backtest found confirmed.
 
     >>> fewest_confirmed(30, expected=50, of=100, false_alarms=0.01)
-    7
+    8
     >>> fewest_confirmed(3, expected=50, of=100, false_alarms=0.01)
     0
     """
