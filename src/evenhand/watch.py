@@ -14,6 +14,7 @@ from evenhand.leads.review import outcomes
 from features.build import build
 from features.definition import ForceDefinition
 from features.events import OCCURRED, Records, rows_of, stands_at
+from features.specs import Peers
 from models import registry, tracking
 from models.booster import matrix, raw_scores, read_booster
 from models.metrics import chance_of_listing
@@ -43,13 +44,18 @@ Mix = dict[str, dict[str, int]]
 
 
 def reference_of(workspace: Workspace, model: TrainedModel, catalogue: Catalogue) -> Reference:
-    """What a model learnt from in its last year, which holds every season once."""
+    """What a model learnt from in its last year, which holds every season once.
+
+    How people stand beside each other jumps where ties break, though nothing drifts; so such a feature is only shown.
+    What it is made of is watched.
+    """
     last = max(model.trained_as_ofs)
     days = [day for day in model.trained_as_ofs if last - day < YEAR]
     gains = read_booster(model.booster, model.schema).feature_importance("gain")
+    alone = [not isinstance(catalogue.idea_of(name).of, Peers) for name in model.schema.names]
     return take_reference(
         model.schema.names,
-        np.asarray(gains, dtype=np.float64),
+        np.asarray(gains, dtype=np.float64) * alone,
         ((day, *_met(workspace, model, catalogue, day)) for day in days),
         case_mix(workspace.force, workspace.accepted, before=model.labels_seen_by),
     )

@@ -129,6 +129,7 @@ def take_reference(
     """Count people into bins date by date; the tenths of the first date are the bins of all.
 
     Args:
+        gains: of each feature, in the model; 0 for one that is only to be shown.
         by_date: as-of date, features `[people, features]` and raw scores `[people]` of each.
     """
     as_ofs: list[date] = []
@@ -214,7 +215,8 @@ class Check:
     """One thing that was measured, and its limit.
 
     Attributes:
-        watched: whether a breach suspends; a feature that hardly counts is only shown.
+        watched: whether a breach suspends; a feature that hardly counts, or only sets people beside each other, is
+            shown.
         known: the value that a person knew of when they let the model score again; None where nobody did.
     """
 
@@ -252,7 +254,7 @@ class Check:
             return "holds"
         if self.breach:
             return "breach"
-        return "beyond, known" if self.watched else "beyond, hardly counts"
+        return "beyond, known" if self.watched else "beyond, only shown"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

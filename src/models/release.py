@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from models.backtest import AT_CAPACITY, Backtest, Rankings, measure_rankings
-from models.baselines import Method
 from models.metrics import Interval, percentile_interval
+
+if TYPE_CHECKING:
+    from models.baselines import Method
 
 # A model must confirm more than each of these at the same capacity.
 MUST_BEAT: tuple[Method, ...] = ("complaint_count", "threshold_rule", "random")

@@ -95,7 +95,7 @@ def test_a_feature_that_hardly_counts_is_shown_and_does_not_suspend():
     (idle,) = [check for check in drift(kept, features, raw, Limits()) if check.beyond]
     assert idle.name == "idle"
     assert not idle.breach
-    assert idle.in_words == "beyond, hardly counts"
+    assert idle.in_words == "beyond, only shown"
 
 
 def test_what_is_shared_by_groups_may_jump_as_far_as_it_did_while_learning():
