@@ -41,7 +41,7 @@ from models.booster import log_odds, matrix, probability, raw_scores, read_boost
 from models.explain import wordings
 from models.heads import alike
 from models.metrics import LiveCounts, wilson
-from models.ranker import Params, concerns, directions, train, usual_params
+from models.ranker import Params, concerns, directions, opinion, train, usual_params
 from models.splits import Fold, LabelChoice, settled_as_ofs, temporal_folds, train_as_ofs
 from models.trained import Threshold, TrainedModel
 
@@ -96,6 +96,22 @@ class Lesson:
     targets: np.ndarray
     confirmed: int
     about: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Teaching:
+    """A lesson as trees are taught it, however they are grown.
+
+    Attributes:
+        features: `[rows, columns]`.
+        targets: as in the lesson.
+        taught: the opinion of whoever teaches, `[rows]`; None where the labels alone do.
+    """
+
+    features: np.ndarray = field(repr=False)
+    targets: np.ndarray = field(repr=False)
+    taught: np.ndarray | None = field(repr=False)
+    confirmed: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -418,13 +434,19 @@ def lesson(study: Study, as_ofs: Sequence[date], *, seen_by: date, labels: Label
 
 def fit(study: Study, as_ofs: Sequence[date], *, seen_by: date, params: Params) -> Fitted:
     """A model of what was known by a day about some dates."""
+    return grow(study, teach(study, as_ofs, seen_by=seen_by, params=params), params)
+
+
+def teach(study: Study, as_ofs: Sequence[date], *, seen_by: date, params: Params) -> Teaching:
+    """What trees are to learn from what was known by a day about some dates."""
     if params.labels != study.labels:
         raise ValueError(f"the study's dates were chosen for {study.labels} labels, not {params.labels} ones")
     learnt = lesson(study, as_ofs, seen_by=seen_by, labels=params.labels)
     schema = study.table.schema
     features = matrix(learnt.rows, schema)
-    return Fitted(
-        booster=train(
+    taught = None
+    if params.teacher_share > 0:
+        taught = opinion(
             features,
             learnt.targets,
             schema,
@@ -432,10 +454,24 @@ def fit(study: Study, as_ofs: Sequence[date], *, seen_by: date, params: Params) 
             ways=directions(study.catalogue),
             beside=_beside(study.force, learnt.rows),
             kinds=concerns(study.catalogue, schema, learnt.about),
+        )
+    return Teaching(features=features, targets=learnt.targets, taught=taught, confirmed=learnt.confirmed)
+
+
+def grow(study: Study, teaching: Teaching, params: Params) -> Fitted:
+    """A model of what trees are taught; `params` may differ from those of `teach` in how trees are grown."""
+    return Fitted(
+        booster=train(
+            teaching.features,
+            teaching.targets,
+            study.table.schema,
+            params,
+            ways=directions(study.catalogue),
+            taught=teaching.taught,
         ),
-        rows=len(learnt.rows),
-        confirmed=learnt.confirmed,
-        expected=float(learnt.targets.sum()),
+        rows=len(teaching.features),
+        confirmed=teaching.confirmed,
+        expected=float(teaching.targets.sum()),
     )
 
 

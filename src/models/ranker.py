@@ -173,6 +173,25 @@ def _direction(idea: Idea) -> int:
             return 1
 
 
+def opinion(
+    features: np.ndarray,
+    confirmed: np.ndarray,
+    schema: FeatureSchema,
+    params: Params,
+    *,
+    ways: Mapping[str, int] | None = None,
+    beside: np.ndarray | None = None,
+    kinds: Sequence[Concern] = (),
+) -> np.ndarray:
+    """What whoever teaches says of each row, `[rows]`, however trees are grown; see `train`."""
+    _refuse_all_alike(confirmed)
+    if params.taught_by == "regression":
+        return teacher.opinion(features, confirmed, schema, _held_to(ways, params))
+    if beside is None or not kinds:
+        raise ValueError("heads need the kinds of conduct, and whom people are set beside: give both")
+    return heads.opinion(features, beside, kinds)
+
+
 def train(
     features: np.ndarray,
     confirmed: np.ndarray,
@@ -182,6 +201,7 @@ def train(
     ways: Mapping[str, int] | None = None,
     beside: np.ndarray | None = None,
     kinds: Sequence[Concern] = (),
+    taught: np.ndarray | None = None,
 ) -> str:
     """A model of who is confirmed, as LightGBM text.
 
@@ -191,29 +211,23 @@ def train(
         ways: directions to hold features to, if `params.monotone`.
         beside: from `models.heads.alike`; needed where heads teach.
         kinds: from `concerns`, for the heads.
+        taught: from `opinion`, where it is known already.
 
     Raises:
         DataRefused: nobody, or everybody, is confirmed.
     """
     lightgbm = import_lightgbm()
-    n_confirmed = float(confirmed.sum())
-    if not 0 < n_confirmed < len(confirmed):
-        raise DataRefused(
-            f"a model needs confirmed and unconfirmed people to learn from; {n_confirmed:g} of {len(confirmed)} "
-            "are confirmed. Use an extract with more settled outcomes."
-        )
-    ways = (ways or {}) if params.monotone else {}
+    _refuse_all_alike(confirmed)
+    held_to = _held_to(ways, params)
     settings = {
         **params.for_lightgbm(confirmed),
-        "monotone_constraints": [ways.get(name, 0) for name in schema.names],
+        "monotone_constraints": [held_to.get(name, 0) for name in schema.names],
     }
     targets = (1 - params.teacher_share) * confirmed
-    if params.teacher_share > 0 and params.taught_by == "heads":
-        if beside is None or not kinds:
-            raise ValueError("heads need the kinds of conduct, and whom people are set beside: give both")
-        targets = targets + params.teacher_share * heads.opinion(features, beside, kinds)
-    elif params.teacher_share > 0:
-        targets = targets + params.teacher_share * teacher.opinion(features, confirmed, schema, ways)
+    if params.teacher_share > 0:
+        if taught is None:
+            taught = opinion(features, confirmed, schema, params, ways=ways, beside=beside, kinds=kinds)
+        targets = targets + params.teacher_share * taught
     kept, counts = heads.thinned(targets)
     rows = lightgbm.Dataset(
         features[kept],
@@ -224,3 +238,16 @@ def train(
         params=settings,
     )
     return lightgbm.train(settings, rows, num_boost_round=params.rounds).model_to_string()
+
+
+def _held_to(ways: Mapping[str, int] | None, params: Params) -> Mapping[str, int]:
+    return (ways or {}) if params.monotone else {}
+
+
+def _refuse_all_alike(confirmed: np.ndarray) -> None:
+    n_confirmed = float(confirmed.sum())
+    if not 0 < n_confirmed < len(confirmed):
+        raise DataRefused(
+            f"a model needs confirmed and unconfirmed people to learn from; {n_confirmed:g} of {len(confirmed)} "
+            "are confirmed. Use an extract with more settled outcomes."
+        )
