@@ -134,10 +134,27 @@ class Condition:
 
 @dataclass(frozen=True, kw_only=True)
 class Baselines:
-    """The simple methods that a model must beat at the same capacity."""
+    """The simple methods that a model must beat at the same capacity, by feature columns in which more is more concern.
+
+    Attributes:
+        complaint_count: how many complaints there were.
+        threshold_rule: what raises a flag in an early-intervention system.
+        rules: by kind of conduct, the column that a supervisor would sort by to look for that kind alone; empty
+            where the force has no such rules.
+        exposure: how much there was to complain of or to find, such as tours worked; None where nothing tells.
+        studies: by research study, the column by which such records are commonly ranked.
+    """
 
     complaint_count: str
     threshold_rule: tuple[Condition, ...]
+    rules: Mapping[str, str] = field(default_factory=dict)
+    exposure: str | None = None
+    studies: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """The columns of the rules and the complaint count, each once."""
+        return tuple(dict.fromkeys((self.complaint_count, *self.rules.values())))
 
 
 @dataclass(frozen=True, kw_only=True)

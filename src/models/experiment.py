@@ -29,14 +29,7 @@ from features.labels import labels as read_labels
 from features.specs import Catalogue
 from features.store import FeatureStore
 from models.backtest import KEYS, Backtest, Line, lines, performance
-from models.baselines import (
-    METHODS,
-    at_random,
-    complaint_count,
-    fit_logistic,
-    logistic_scores,
-    threshold_rule,
-)
+from models.baselines import METHODS, Method, scores_by_method
 from models.booster import log_odds, matrix, probability, raw_scores, read_booster
 from models.explain import wordings
 from models.heads import alike
@@ -331,30 +324,26 @@ def run_backtest(
         scores = scores.join(kinds, on=list(KEYS), how="left", maintain_order="left").with_columns(
             pl.col("planted").fill_null("innocent")
         )
-    backtest = Backtest(scores=scores, methods=METHODS, capacity=capacity, replay_only=study.replay_only)
+    methods = tuple(method for method in METHODS if method in scores.columns)
+    backtest = Backtest(scores=scores, methods=methods, capacity=capacity, replay_only=study.replay_only)
     return backtest, pl.concat(spreads)
 
 
 def _score_fold(study: Study, fold: Fold, params: Params) -> tuple[pl.DataFrame, float]:
-    schema, baselines = study.table.schema, study.force.baselines
+    schema = study.table.schema
     fitted = fit(study, fold.train_as_ofs, seen_by=fold.test_as_of, params=params)
-    settled = lesson(study, fold.settled_as_ofs, seen_by=fold.test_as_of, labels="settled")
-    logistic = fit_logistic(matrix(settled.rows, schema), settled.targets, schema)
     people = study.table.frame.filter(pl.col("as_of") == fold.test_as_of)
-    features = matrix(people, schema)
-    raw = raw_scores(read_booster(fitted.booster, schema), features)
-    scores: Mapping[str, np.ndarray] = {
+    raw = raw_scores(read_booster(fitted.booster, schema), matrix(people, schema))
+    settled = lesson(study, fold.settled_as_ofs, seen_by=fold.test_as_of, labels="settled")
+    scores: dict[Method, np.ndarray] = {
         "lightgbm": raw - log_odds(fitted.base_rate),
-        "logistic": logistic_scores(logistic, features),
-        "complaint_count": complaint_count(people, baselines.complaint_count),
-        "threshold_rule": threshold_rule(people, baselines.threshold_rule),
-        "random": at_random(len(people)),
+        **scores_by_method(study.force.baselines, schema, settled.rows, settled.targets, people),
     }
     became = labels_to_judge_by(study, fold.test_as_of)
     return (
         people.select(KEYS)
         .join(became, on=list(KEYS), how="left", maintain_order="left")
-        .with_columns(pl.Series(method, scores[method], dtype=pl.Float64) for method in METHODS),
+        .with_columns(pl.Series(method, of_method, dtype=pl.Float64) for method, of_method in scores.items()),
         fitted.base_rate,
     )
 

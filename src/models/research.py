@@ -1,7 +1,7 @@
 """What a forbidden kind of record would add, and whom it would hurt: measured apart, never used.
 
-Two backtests on the same folds, one with the ideas of a research study and one without. Nothing is trained
-for use and nothing can be registered; the answer is a figure and the people newly listed, by what the
+Two backtests on the same folds, one with the ideas of a research study and one without; beside them the list by
+the column that such records are commonly ranked by (of sickness, the Bradford factor). Nothing is trained for use and nothing can be registered; the answer is a figure and the people newly listed, by what the
 records or the answer key say of them.
 """
 
@@ -21,13 +21,16 @@ from features.definition import ForceDefinition
 from features.errors import WrongUsage, did_you_mean
 from features.specs import Catalogue
 from models.backtest import AT_CAPACITY, KEYS, Backtest, measure_rankings
+from models.baselines import METHODS
 from models.compare import Comparison, Difference, compare
 from models.experiment import AcceptedRecords, Study, prepare, run_backtest
 from models.metrics import Basis, chance_of_listing, percentile_interval, places
 from models.ranker import Params
 
 Progress = Callable[[str], None]
-WITHOUT, WITH = "without", "with"
+WITHOUT, WITH, ALONE = "without", "with", "alone"
+# Who does not belong on a list, as far as the records or the answer key tell.
+NOT_FOUND = ("leads_not_confirmed", "innocent", "lookalike")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -38,16 +41,18 @@ class StudyResult:
         study: its name in the catalogue.
         added: the feature columns it adds.
         marks: what they descend from, with reasons in words.
-        comparison: LightGBM with and without, at the same capacity.
+        alone: the column that such records are commonly ranked by; None where the force declares none.
+        comparison: LightGBM with and without, and the list by that column alone, at the same capacity.
         differences: how many more people of the kind the lists hold with the study's records; by basis.
         listed: who is listed, one row a basis and kind (`models.metrics` fields, and in a simulation the
             kind of innocent look-alike): basis, kind, without, with, newly (listed only with),
-            no_longer (listed only without). Expected over ties.
+            no_longer (listed only without), and alone, where there is such a list. Expected over ties.
     """
 
     study: str
     added: tuple[str, ...]
     marks: Mapping[str, tuple[str, ...]]
+    alone: str | None
     comparison: Comparison
     differences: tuple[Difference, ...]
     listed: pl.DataFrame
@@ -63,15 +68,27 @@ class StudyResult:
             f"{each.more:+.1f} {kinds[basis]} ({each.interval.low:+.1f} to {each.interval.high:+.1f})"
             for basis, each in of_basis.items()
         )
-        wronged = self.listed.filter(pl.col("kind").is_in(["leads_not_confirmed", "innocent", "lookalike"]))
+        wronged = self.listed.filter(pl.col("kind").is_in(NOT_FOUND))
         newly = "; ".join(
             f"{row['newly']:.1f} {row['kind'].removeprefix('leads_').replace('_', ' ')} ({row['basis']})"
             for row in wronged.iter_rows(named=True)
         )
         return (
             f"With {self.study} records ({len(self.added)} features) lists of the same length hold {found}. "
-            f"Newly listed: {newly}. This run cannot be promoted."
+            f"Newly listed: {newly}. {self._says_alone}This run cannot be promoted."
         )
+
+    @property
+    def _says_alone(self) -> str:
+        """What a list by the column alone holds."""
+        if self.alone is None:
+            return ""
+        shown = self.listed.filter(~pl.col("kind").str.contains(".", literal=True), pl.col(ALONE) > 0)
+        held = "; ".join(
+            f"{row[ALONE]:.1f} {row['kind'].removeprefix('leads_').replace('_', ' ')} ({row['basis']})"
+            for row in shown.iter_rows(named=True)
+        )
+        return f"By {self.alone} alone they hold {held}. "
 
     def metrics(self) -> dict[str, float]:
         """Metric names and values for MLflow."""
@@ -81,10 +98,7 @@ class StudyResult:
             name = f"{names[each.basis]}_more"
             metrics |= {name: each.more, f"{name}_low": each.interval.low, f"{name}_high": each.interval.high}
         for row in self.listed.iter_rows(named=True):
-            metrics |= {
-                f"{row['basis']}.{row['kind']}/{end}": row[end]
-                for end in (WITHOUT, WITH, "newly", "no_longer")
-            }
+            metrics |= {f"{row['basis']}.{row['kind']}/{end}": row[end] for end in self.listed.columns[2:]}
         return metrics
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,6 +107,7 @@ class StudyResult:
             "says": self.says,
             "added": list(self.added),
             "marks": {mark: list(why) for mark, why in self.marks.items()},
+            "alone": self.alone,
             "metrics": self.metrics(),
             "listed": self.listed.to_dicts(),
             "promotable": False,
@@ -150,6 +165,9 @@ def run_study(
         )
         for name, each in ((WITH, with_study), (WITHOUT, without_study))
     }
+    alone = force.baselines.studies.get(study)
+    if alone is not None:
+        backtests[ALONE] = _by_column(alone, backtests[WITH], with_study.table)
     added = tuple(
         name for name in with_study.table.schema.names if name not in without_study.table.schema.names
     )
@@ -159,6 +177,7 @@ def run_study(
         study=study,
         added=added,
         marks={str(mark): reasons for mark, reasons in marks.items()},
+        alone=alone,
         comparison=compare(backtests, draws=draws, seed=seed),
         differences=tuple(_difference(backtests, basis, draws, seed) for basis in bases),
         listed=_listed(backtests, planted),
@@ -185,8 +204,20 @@ def _only_lightgbm(backtest: Backtest) -> Backtest:
     return replace(backtest, methods=("lightgbm",))
 
 
+def _by_column(column: str, backtest: Backtest, table: FeatureTable) -> Backtest:
+    """The same people ranked by one feature; unknown counts as none."""
+    ranked = table.frame.select(*KEYS, pl.col(column).fill_null(0.0))
+    scores = backtest.scores.drop(*METHODS, strict=False)
+    return replace(
+        backtest,
+        scores=scores.join(ranked, on=list(KEYS), how="left", maintain_order="left"),
+        methods=(column,),
+    )
+
+
 def _difference(backtests: Mapping[str, Backtest], basis: Basis, draws: int, seed: int) -> Difference:
-    rankings = measure_rankings(backtests, basis=basis, draws=draws, seed=seed)
+    ours = {name: backtests[name] for name in (WITH, WITHOUT)}
+    rankings = measure_rankings(ours, basis=basis, draws=draws, seed=seed)
     more = rankings.found(f"{WITH}/lightgbm", AT_CAPACITY) - rankings.found(
         f"{WITHOUT}/lightgbm", AT_CAPACITY
     )
@@ -228,16 +259,19 @@ def _sums(people: pl.DataFrame) -> dict[str, float]:
         WITH: float(people[WITH].sum()),
         "newly": float(np.maximum(gained, 0).sum()),
         "no_longer": float(np.maximum(-gained, 0).sum()),
+        **({ALONE: float(people[ALONE].sum())} if ALONE in people.columns else {}),
     }
 
 
 def _with_chances(backtests: Mapping[str, Backtest]) -> pl.DataFrame:
-    """Everyone on the test dates, with the chance of being listed with and without the study's records."""
+    """Everyone on the test dates, with the chance of being on each of the lists."""
     parts = []
     for day in backtests[WITH].test_as_ofs:
         people = backtests[WITH].on(day)
         chances = {
-            name: chance_of_listing(each.on(day)["lightgbm"].to_numpy(), places(len(people), each.capacity))
+            name: chance_of_listing(
+                each.on(day)[each.methods[0]].to_numpy(), places(len(people), each.capacity)
+            )
             for name, each in backtests.items()
         }
         parts.append(people.with_columns(pl.Series(name, chance) for name, chance in chances.items()))

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from evenhand.cli import app, main
+from models.baselines import METHODS
 from tests.evenhand.conftest import open_a_case_about_everybody
 
 AS_OF = "2025-01-01"
@@ -32,8 +33,7 @@ def champion(run, home, records) -> Path:
 
 def test_training_tells_every_method_on_every_date_and_every_count_with_its_basis(champion):
     told = json.loads((champion / "trained.json").read_text())
-    methods = {"lightgbm", "logistic", "complaint_count", "threshold_rule", "random"}
-    assert {row["method"] for row in told["performance"]} == methods
+    assert {row["method"] for row in told["performance"]} == set(METHODS)
     assert {row["test_date"] for row in told["performance"]} >= {"all", "2023-03-31"}
     counted = {name.split(".")[0] for name in told["counts"][0] if "." in name}
     assert counted == {"backtest", "planted"}

@@ -118,6 +118,26 @@ def test_baselines_are_raw_counts_of_the_catalogue():
         assert getattr(uk.CATALOGUE.idea_of(condition.column).of, "how", None) in ("count", "sum")
 
 
+def test_every_kind_of_conduct_has_a_rule_in_a_column_that_speaks_to_it():
+    rules = uk.FORCE.baselines.rules
+    assert set(rules) == set(uk.FORCE.typologies)
+    ordinary = uk.CATALOGUE.ordinary()
+    for kind, column in rules.items():
+        assert kind in ordinary.idea_of(column).typologies
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_counts_and_exposure_of_the_baselines_are_ordinary_features(name: str):
+    force = load_force(name)
+    columns = force.catalogue.ordinary().columns
+    assert {*force.baselines.counts, force.baselines.exposure} <= set(columns)
+
+
+def test_what_a_study_is_ranked_by_belongs_to_the_study():
+    for study, column in uk.FORCE.baselines.studies.items():
+        assert uk.CATALOGUE.idea_of(column).research == study
+
+
 def test_every_name_the_definition_gives_is_declared():
     for name in (*uk.FORCE.audit_attributes, uk.FORCE.people):
         table, column = name.split(".")

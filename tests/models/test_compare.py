@@ -29,6 +29,8 @@ def test_every_method_is_a_row_and_no_column_mixes_bases(comparison: Comparison)
     assert frame["method"].to_list() == [
         "lightgbm",
         "logistic",
+        "exposure_glm",
+        "per_typology_rules",
         "complaint_count",
         "threshold_rule",
         "random",
@@ -44,7 +46,7 @@ def test_every_list_holds_as_many_people_as_there_are_places(comparison: Compari
         ["planted.misconduct", "planted.innocent", "planted.lookalike"],
     ):
         listed = frame.select(pl.sum_horizontal(fields)).to_series()
-        assert listed.to_list() == pytest.approx([20.0] * 5)
+        assert listed.to_list() == pytest.approx([20.0] * 7)
 
 
 def test_the_reference_finds_planted_misconduct_that_chance_does_not(comparison: Comparison):
@@ -84,7 +86,7 @@ def test_baselines_that_score_alike_in_two_runs_are_shown_once(experiment: Exper
 def test_another_capacity_is_another_length_of_every_list(experiment: Experiment):
     frame = compare({"first": experiment}, capacity=3, draws=200).frame()
     listed = frame.select(pl.sum_horizontal("^planted.(misconduct|innocent|lookalike)$")).to_series()
-    assert listed.to_list() == pytest.approx([6.0] * 5)
+    assert listed.to_list() == pytest.approx([6.0] * 7)
 
 
 def test_runs_tested_on_different_dates_are_refused(experiment: Experiment):

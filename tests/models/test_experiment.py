@@ -9,6 +9,7 @@ import pytest
 
 from features.errors import DataRefused, WrongUsage
 from models.backtest import Backtest
+from models.baselines import METHODS
 from models.experiment import (
     Experiment,
     Study,
@@ -168,7 +169,7 @@ def test_with_expected_labels_the_facts_name_the_dates_learnt_from_and_the_logis
         assert fold.settled_as_ofs == settled.train_as_ofs
         assert set(fold.train_as_ofs) >= set(settled.train_as_ofs)
         assert all(months_after(day, 6) <= fold.test_as_of for day in fold.train_as_ofs)
-    for method in ("logistic", "complaint_count", "threshold_rule"):
+    for method in METHODS[1:]:
         assert expected.backtest.scores[method].equals(experiment.backtest.scores[method])
     assert expected.model.confirmed < expected.model.expected
     assert expected.model.learnt_until == months_after(max(expected.model.trained_as_ofs), 6)

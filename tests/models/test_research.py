@@ -50,6 +50,23 @@ def test_the_lists_are_as_long_with_as_without_and_every_change_is_told(result: 
         assert changed == pytest.approx((listed["newly"] - listed["no_longer"]).to_list())
 
 
+def test_the_list_by_the_column_such_records_are_ranked_by_stands_beside(result: StudyResult):
+    assert result.alone == "spells_365d"
+    for basis in ("backtest", "planted"):
+        listed = result.listed.filter((pl.col("basis") == basis) & ~pl.col("kind").str.contains(r"\."))
+        assert listed["alone"].sum() == pytest.approx(20)
+    assert "By spells_365d alone they hold" in result.says
+    assert "alone/spells_365d" in result.comparison.lines
+
+
+def test_a_study_whose_records_nobody_ranks_by_has_no_such_list():
+    leave = run_study(
+        FORCE, small_records(), "leave", test_as_ofs=TESTS[:1], train_candidates=CANDIDATES, params=QUICK, draws=200
+    )  # fmt: skip
+    assert leave.alone is None
+    assert "alone" not in leave.listed.columns
+
+
 def test_the_gain_in_confirmed_leads_comes_with_a_paired_interval(result: StudyResult):
     gain = next(each for each in result.differences if each.basis is Basis.BACKTEST)
     counts = result.listed.filter(pl.col("kind") == "leads_confirmed").row(0, named=True)

@@ -34,7 +34,7 @@ def test_confirmed_stands_beside_not_confirmed_under_the_same_names_for_every_me
     parent = client.get_run(run_id)
     children = client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run_id}'")
     assert {child.info.run_name for child in children} == {
-        "logistic", "complaint_count", "threshold_rule", "random",
+        "logistic", "exposure_glm", "per_typology_rules", "complaint_count", "threshold_rule", "random",
     }  # fmt: skip
     for run in [parent, *children]:
         named = run.data.metrics

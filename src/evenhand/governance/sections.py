@@ -34,6 +34,8 @@ BASES = {
 METHODS = {
     "lightgbm": "This model",
     "logistic": "Logistic regression",
+    "exposure_glm": "Regression by exposure",
+    "per_typology_rules": "A rule a typology",
     "complaint_count": "Count of complaints",
     "threshold_rule": "Threshold rule",
     "random": "Random draw",

@@ -377,6 +377,10 @@ FORCE = ForceDefinition(
             Condition(column="sustained_730d", at_least=1),
             Condition(column="force_reports_365d", at_least=10),
         ),
+        # By what was complained of, over five years, and the use of force.
+        rules={name: f"{name}_complaints_1825d" for name, _ in GROUPS.values()}
+        | {"force": "force_reports_1825d"},
+        exposure="days_in_service",
     ),
     calendar=Calendar(every_months=12, first=date(2003, 1, 1), tests_settle=False),
     typologies={"C": "conduct complained of", "F": "use of force"},

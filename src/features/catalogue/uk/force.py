@@ -121,6 +121,22 @@ FORCE = ForceDefinition(
             Condition(column="overtime_minutes_90d", at_least=2400),
             Condition(column="unlinked_searches_90d", at_least=40),
         ),
+        # Of each kind, the plain column that finds most of it by itself on development seeds 701 and 702.
+        rules={
+            "T1": "own_premium_changes_in_last_day_365d",
+            "T2": "claims_without_tour_365d",
+            "T3": "short_visits_365d",
+            "T4": "bare_reason_share_365d",
+            "T5": "views_of_one_vulnerable_person_365d",
+            "T6": "undeclared_matches_730d",
+            "T7": "round_sums_365d",
+            "T8": "undeclared_second_payroll_730d",
+            "T9": "unlinked_taken_out_365d",
+            "C": "complaints_730d",
+            "M": "conduct_matters_730d",
+        },
+        exposure="tours_365d",
+        studies={"sickness": "spells_squared_times_days_365d"},
     ),
     calendar=Calendar(every_months=3),
     typologies={
