@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import reduce
 from operator import add
@@ -54,12 +54,15 @@ class Backtest:
         methods: the score columns, best known first.
         capacity: configured places a batch; 0 for one in a hundred and at least ten.
         replay_only: dates on which only reviews of earlier leads are replayed.
+        reasons: why the models of the test dates ranked as they did whoever one of the methods lists (see
+            `models.explain.reasons`); None where nothing was kept.
     """
 
     scores: pl.DataFrame
     methods: tuple[str, ...]
     capacity: int
     replay_only: tuple[date, ...] = ()
+    reasons: pl.DataFrame | None = None
 
     @property
     def test_as_ofs(self) -> tuple[date, ...]:
@@ -78,8 +81,19 @@ class Backtest:
 
     def at_capacity(self, capacity: int) -> Backtest:
         """The same scores with lists of another length."""
-        return Backtest(
-            scores=self.scores, methods=self.methods, capacity=capacity, replay_only=self.replay_only
+        return replace(self, capacity=capacity)
+
+    def chances(self, method: str) -> pl.DataFrame:
+        """Everyone on the test dates with the chance of being on a method's list and the place in it: person_key, as_of,
+        chance, place (from 1; who ties shares the best)."""
+        return pl.concat(
+            people.select(
+                *KEYS,
+                chance=pl.Series(chance_of_listing(people[method].to_numpy(), self.places_on(day))),
+                place=pl.col(method).rank("min", descending=True).cast(pl.Int64),
+            )
+            for day in self.test_as_ofs
+            for people in [self.on(day)]
         )
 
 

@@ -6,16 +6,17 @@ A column never mixes bases: its name begins with the basis of the counts in it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from features.errors import WrongUsage
-from models.backtest import AT_CAPACITY, Backtest, Line, Rankings, lines, measure_rankings
+from features.errors import WrongUsage, did_you_mean
+from models.backtest import AT_CAPACITY, KEYS, Backtest, Line, Rankings, lines, measure_rankings
 from models.metrics import Basis, Interval, LiveCounts, percentile_interval
+from models.stability import over_dates, over_runs, regret
 
 if TYPE_CHECKING:
     import altair
@@ -38,6 +39,10 @@ CHART_PARTS = {
         "leads_open": "unknown",
     },
 }
+# The method whose reasons are kept with a run.
+MODEL = "lightgbm"
+BECAME = ("confirmed", "not confirmed", "unsettled")
+PLANTED_KINDS = ("misconduct", "innocent", "lookalike")
 BASIS_IN_WORDS = {
     Basis.PLANTED: "planted: what the answer key of the simulation says",
     Basis.BACKTEST: "backtest: what the records later said",
@@ -65,12 +70,14 @@ class Comparison:
     """Every ranking's list over all test dates together.
 
     Attributes:
+        backtests: every run with all its methods, at the same capacity.
         reference: the ranking that the others are compared with, `"<run>/<method>"`.
         lines: by ranking, one line a basis.
         differences: of the reference and every other ranking.
         live: review outcomes of the leads that were in fact opened, apart from all rankings.
     """
 
+    backtests: Mapping[str, Backtest]
     reference: str
     lines: Mapping[str, tuple[Line, ...]]
     differences: tuple[Difference, ...]
@@ -87,6 +94,123 @@ class Comparison:
                 row |= _columns_of(line, self._difference(line.counts.basis, ranking))
             rows.append(row)
         return pl.DataFrame(rows, infer_schema_length=None)
+
+    def only_on(self, one: str, other: str) -> pl.DataFrame:
+        """The people on one ranking's list and not on another's, and why, as far as a model ranked them.
+
+        Args:
+            one, other: `"<run>/<method>"`; the method alone means the first run that has it.
+
+        Returns:
+            One row a person and test date, by date and place: person_key, as_of, surely (1, or less where a draw
+            between ties decides), place and place_on_other (from 1), backtest (confirmed, not confirmed, unsettled),
+            in a simulation planted, and in words why the model of that date put the person so high (`listed_for`)
+            and why the other's did not (`passed_over_for`), strongest first; empty where nothing pulls that way;
+            null for a method that is no model, and where nothing was kept.
+
+        Raises:
+            WrongUsage: there is no such ranking.
+        """
+        first, second = self._ranking(one), self._ranking(other)
+        both = self._on_either(first, second)
+        of = {"surely": pl.col("chance") - pl.col("chance_on_other")}
+        return (
+            both.with_columns(**of)
+            .filter(pl.col("surely") > 0)
+            .join(self._why(first, "for", "listed_for"), on=list(KEYS), how="left")
+            .join(self._why(second, "against", "passed_over_for"), on=list(KEYS), how="left")
+            .sort("as_of", pl.col("surely"), "place", "person_key", descending=[False, True, False, False])
+            .drop("chance", "chance_on_other")
+        )
+
+    def apart(self, one: str, other: str) -> pl.DataFrame:
+        """How many people are on both lists, and on one alone, by what became of them.
+
+        Returns:
+            list (`both`, `only <one>`, `only <other>`), people, and of each basis its kinds. Expected over ties.
+        """
+        first, second = self._ranking(one), self._ranking(other)
+        both = self._on_either(first, second)
+        gained = pl.col("chance") - pl.col("chance_on_other")
+        shares = {
+            "both": pl.min_horizontal("chance", "chance_on_other"),
+            f"only {first}": gained.clip(lower_bound=0.0),
+            f"only {second}": (-gained).clip(lower_bound=0.0),
+        }
+        kinds = {
+            f"{Basis.BACKTEST}.leads_{kind.replace(' ', '_')}": pl.col("backtest") == kind for kind in BECAME
+        }
+        if "planted" in both.columns:
+            kinds |= {f"{Basis.PLANTED}.{kind}": pl.col("planted") == kind for kind in PLANTED_KINDS}
+        return pl.concat(
+            both.select(
+                pl.lit(name).alias("list"),
+                share.sum().alias("people"),
+                *(share.filter(of_kind).sum().alias(kind) for kind, of_kind in kinds.items()),
+            )
+            for name, share in shares.items()
+        )
+
+    def stability(self) -> pl.DataFrame:
+        """Of each ranking, how much of a test date's list is on the next (see `models.stability.over_dates`)."""
+        return over_dates(self._shown)
+
+    def agreement(self) -> pl.DataFrame:
+        """How much of a model's list in one run is on that of another (see `models.stability.over_runs`)."""
+        return over_runs(self._shown)
+
+    def regret(self, basis: Basis = Basis.BACKTEST) -> pl.DataFrame:
+        """By test date, how many people fewer each ranking found than the best (see `models.stability.regret`)."""
+        return regret(self._shown, basis)
+
+    @property
+    def _shown(self) -> dict[str, Backtest]:
+        """The backtests with the rankings that are shown, each once."""
+        shown: dict[str, tuple[str, ...]] = {}
+        for ranking in self.lines:
+            run, method = ranking.rsplit("/", 1)
+            shown[run] = (*shown.get(run, ()), method)
+        return {run: replace(self.backtests[run], methods=methods) for run, methods in shown.items()}
+
+    def _ranking(self, name: str) -> str:
+        known = {f"{run}/{method}": None for run, each in self.backtests.items() for method in each.methods}
+        if name in known:
+            return name
+        by_method = [ranking for ranking in known if ranking.rsplit("/", 1)[1] == name]
+        if by_method:
+            return by_method[0]
+        raise WrongUsage(f"there is no ranking {name!r} in this comparison. {did_you_mean(name, known)}")
+
+    def _on_either(self, one: str, other: str) -> pl.DataFrame:
+        """Whoever may be on either list, with the chance of each, the places, and what became of them."""
+        (run, method), (other_run, other_method) = (name.rsplit("/", 1) for name in (one, other))
+        backtest, against = self.backtests[run], self.backtests[other_run]
+        unsettled = ~pl.col("confirmed") & (pl.col("pending") | ~pl.col("settled"))
+        became = (
+            pl.when("confirmed").then(pl.lit("confirmed")).when(unsettled).then(pl.lit("unsettled"))
+            .otherwise(pl.lit("not confirmed"))
+        )  # fmt: skip
+        known = [*KEYS, became.alias("backtest"), *(["planted"] if backtest.has_planted else [])]
+        return (
+            backtest.chances(method)
+            .join(against.chances(other_method), on=list(KEYS), how="left", suffix="_on_other")
+            .with_columns(pl.col("chance_on_other").fill_null(0.0))
+            .filter((pl.col("chance") > 0) | (pl.col("chance_on_other") > 0))
+            .join(backtest.scores.select(known), on=list(KEYS), how="left", maintain_order="left")
+        )
+
+    def _why(self, ranking: str, direction: str, name: str) -> pl.DataFrame:
+        """The reasons of a run's model in words, one list a person and date."""
+        run, method = ranking.rsplit("/", 1)
+        backtest = self.backtests[run]
+        empty = {**backtest.scores.select(KEYS).schema, name: pl.List(pl.String)}
+        if backtest.reasons is None or method != MODEL:
+            return pl.DataFrame(schema=empty)
+        return (
+            backtest.reasons.sort("place")
+            .group_by(KEYS, maintain_order=True)
+            .agg(pl.col("words").filter(pl.col("direction") == direction).alias(name))
+        )
 
     def chart(self) -> altair.VConcatChart:
         """Confirmed against not confirmed or wrong, one panel a basis, with the interval of the first."""
@@ -130,7 +254,15 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         said = "".join(f"<li>{_in_words(each, self.reference)}</li>" for each in self.differences)
-        return f"{self.frame()._repr_html_()}<ul>{said}</ul>"
+        tables = {
+            "Of each list, the share that is on the list of the next test date": self.stability(),
+            "Of each run's list, the share that is on another run's": self.agreement(),
+            "People confirmed fewer than by the best list of each test date": self.regret(),
+        }
+        shown = "".join(
+            f"<h4>{title}</h4>{table._repr_html_()}" for title, table in tables.items() if len(table)
+        )
+        return f"{self.frame()._repr_html_()}<ul>{said}</ul>{shown}"
 
 
 def compare(
@@ -176,6 +308,7 @@ def compare(
     if live is None:
         live = next((run.live for run in runs.values() if not isinstance(run, Backtest) and run.live), None)
     return Comparison(
+        backtests=backtests,
         reference=reference,
         lines={
             f"{name}/{method}": tuple(line for line in found if line.method == method)
@@ -222,12 +355,7 @@ def _without_repeats(backtests: Mapping[str, Backtest]) -> dict[str, Backtest]:
             if not any(_same_scores(backtest, earlier, method) for earlier in kept.values())
         )
         if methods:
-            kept[name] = Backtest(
-                scores=backtest.scores,
-                methods=methods,
-                capacity=backtest.capacity,
-                replay_only=backtest.replay_only,
-            )
+            kept[name] = replace(backtest, methods=methods)
     return kept
 
 

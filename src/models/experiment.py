@@ -31,15 +31,18 @@ from features.store import FeatureStore
 from models.backtest import KEYS, Backtest, Line, lines, performance
 from models.baselines import METHODS, Method, scores_by_method
 from models.booster import log_odds, matrix, probability, raw_scores, read_booster
-from models.explain import wordings
+from models.explain import contributions, reasons, wordings
 from models.heads import alike
-from models.metrics import LiveCounts, wilson
+from models.metrics import LiveCounts, chance_of_listing, places, wilson
 from models.ranker import Params, concerns, directions, opinion, train, usual_params
 from models.splits import Fold, LabelChoice, settled_as_ofs, temporal_folds, train_as_ofs
 from models.trained import Threshold, TrainedModel
 
 Progress = Callable[[str], None]
 OUTCOMES = ("confirmed", "wrong", "inconclusive", "open")
+# Of why somebody stands where in a backtest: how many reasons each way, and what of them.
+REASONS_KEPT = 3
+KEPT_OF_REASONS = ("person_key", "as_of", "direction", "place", "family", "contribution", "words")
 
 
 class AcceptedRecords(Records, Protocol):
@@ -311,12 +314,13 @@ def run_backtest(
     progress: Progress | None = None,
 ) -> tuple[Backtest, pl.DataFrame]:
     """Every method's scores on each test date, and where LightGBM's lie (see `Experiment.spread`)."""
-    parts, spreads = [], []
+    parts, spreads, told = [], [], []
     for fold in study.folds:
         if progress:
             progress(f"testing on {fold.test_as_of}, trained on {len(fold.train_as_ofs)} dates")
-        scores, base_rate = _score_fold(study, fold, params)
+        scores, base_rate, of_listed = _score_fold(study, fold, params, capacity)
         parts.append(scores)
+        told.append(of_listed)
         spreads.append(_spread(fold.test_as_of, base_rate, scores["lightgbm"]))
     scores = pl.concat(parts)
     if planted is not None:
@@ -325,26 +329,53 @@ def run_backtest(
             pl.col("planted").fill_null("innocent")
         )
     methods = tuple(method for method in METHODS if method in scores.columns)
-    backtest = Backtest(scores=scores, methods=methods, capacity=capacity, replay_only=study.replay_only)
+    backtest = Backtest(
+        scores=scores,
+        methods=methods,
+        capacity=capacity,
+        replay_only=study.replay_only,
+        reasons=pl.concat(told, how="vertical_relaxed"),
+    )
     return backtest, pl.concat(spreads)
 
 
-def _score_fold(study: Study, fold: Fold, params: Params) -> tuple[pl.DataFrame, float]:
+def _score_fold(
+    study: Study, fold: Fold, params: Params, capacity: int
+) -> tuple[pl.DataFrame, float, pl.DataFrame]:
+    """Every method's scores on a test date, the base rate learnt from, and why whoever a method lists stands where."""
     schema = study.table.schema
     fitted = fit(study, fold.train_as_ofs, seen_by=fold.test_as_of, params=params)
     people = study.table.frame.filter(pl.col("as_of") == fold.test_as_of)
-    raw = raw_scores(read_booster(fitted.booster, schema), matrix(people, schema))
+    booster, features = read_booster(fitted.booster, schema), matrix(people, schema)
+    raw = raw_scores(booster, features)
     settled = lesson(study, fold.settled_as_ofs, seen_by=fold.test_as_of, labels="settled")
     scores: dict[Method, np.ndarray] = {
         "lightgbm": raw - log_odds(fitted.base_rate),
         **scores_by_method(study.force.baselines, schema, settled.rows, settled.targets, people),
     }
+    listed = _listed_by_any(scores, capacity)
+    why = reasons(
+        people.filter(listed),
+        features[listed],
+        contributions(booster, features[listed], raw[listed]),
+        schema,
+        wordings(study.catalogue, schema.names),
+        top=REASONS_KEPT,
+    )
     became = labels_to_judge_by(study, fold.test_as_of)
     return (
         people.select(KEYS)
         .join(became, on=list(KEYS), how="left", maintain_order="left")
         .with_columns(pl.Series(method, of_method, dtype=pl.Float64) for method, of_method in scores.items()),
         fitted.base_rate,
+        why.select(KEPT_OF_REASONS),
+    )
+
+
+def _listed_by_any(scores: Mapping[Method, np.ndarray], capacity: int) -> np.ndarray:
+    """Whom any method lists, whatever a draw between ties may say."""
+    return np.any(
+        [chance_of_listing(each, places(len(each), capacity)) == 1 for each in scores.values()], axis=0
     )
 
 

@@ -7,7 +7,7 @@ Draws and seed are the gate's own, so that nobody can draw until a model passes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -188,9 +188,7 @@ def _present(backtest: Backtest) -> tuple[str, ...]:
 
 
 def _only(backtest: Backtest, methods: tuple[str, ...]) -> Backtest:
-    return Backtest(
-        scores=backtest.scores, methods=methods, capacity=backtest.capacity, replay_only=backtest.replay_only
-    )
+    return replace(backtest, methods=methods)
 
 
 def _not_research(*, promotable: bool) -> Requirement:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,59 @@ def test_runs_tested_on_different_dates_are_refused(experiment: Experiment):
 def test_nothing_to_compare_is_refused():
     with pytest.raises(WrongUsage, match="no run to compare"):
         compare({})
+
+
+def test_people_on_one_list_alone_make_up_the_difference_of_the_two(comparison: Comparison):
+    told = comparison.apart("lightgbm", "logistic")
+    assert told["list"].to_list() == ["both", "only first/lightgbm", "only first/logistic"]
+    both, ours, theirs = told["people"]
+    assert both + ours == pytest.approx(20) == both + theirs
+    counts = {row["method"]: row for row in comparison.frame().iter_rows(named=True)}
+    for kind in (
+        "backtest.leads_confirmed",
+        "backtest.leads_not_confirmed",
+        "planted.misconduct",
+        "planted.innocent",
+    ):
+        gained = told[kind][1] - told[kind][2]
+        assert gained == pytest.approx(counts["lightgbm"][kind] - counts["logistic"][kind])
+
+
+def test_everyone_on_one_list_alone_is_named_with_what_became_of_them_and_why(comparison: Comparison):
+    ours = comparison.only_on("first/lightgbm", "first/complaint_count")
+    assert ours["surely"].sum() == pytest.approx(comparison.apart("lightgbm", "complaint_count")["people"][1])
+    assert set(ours["backtest"]) <= {"confirmed", "not confirmed", "unsettled"}
+    assert ours.filter(pl.col("place") > 10).is_empty()
+    named = ours.row(0, named=True)
+    assert "in the 365 days before" in named["listed_for"][0] or "claims" in named["listed_for"][0]
+    assert named["passed_over_for"] is None  # a count of complaints gives no reasons
+
+
+def test_whom_a_model_passes_over_it_says_why(comparison: Comparison):
+    theirs = comparison.only_on("complaint_count", "lightgbm").filter(pl.col("surely") == 1)
+    assert len(theirs)
+    assert theirs["listed_for"].is_null().all()
+    assert theirs["passed_over_for"].is_not_null().all()
+
+
+def test_on_which_list_somebody_is_can_be_asked_of_two_runs(experiment: Experiment):
+    second = replace(
+        experiment.backtest, scores=experiment.backtest.scores.with_columns(lightgbm=-pl.col("lightgbm"))
+    )
+    found = compare({"first": experiment, "second": second}, draws=200)
+    assert found.apart("first/lightgbm", "second/lightgbm")["people"].to_list() == [0.0, 20.0, 20.0]
+    assert found.agreement()["kept"].to_list() == [0.0, 0.0]
+
+
+def test_a_ranking_that_is_not_there_is_refused(comparison: Comparison):
+    with pytest.raises(WrongUsage, match="Did you mean 'first/logistic'"):
+        comparison.only_on("lightgbm", "first/logistics")
+
+
+def test_stability_and_regret_stand_beside_the_counts(comparison: Comparison):
+    assert comparison.stability()["method"].to_list() == comparison.frame()["method"].to_list()
+    best = comparison.regret().group_by("as_of").agg(pl.col("regret").min())
+    assert best["regret"].to_list() == [0.0, 0.0]
 
 
 def test_the_chart_is_written_without_a_network(comparison: Comparison, tmp_path: Path):
