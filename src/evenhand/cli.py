@@ -210,6 +210,9 @@ def train(
         str | None,
         Parameter(help="Do a tracked run again, as it was asked for then, and compare to the last bit."),
     ] = None,
+    tuned: Annotated[
+        str | None, Parameter(help="Grow trees as a tuning recommends: its name or id (evenhand tune).")
+    ] = None,
     common: Common = Common(),
 ) -> None:
     """Train against the baselines over temporal folds; every run is tracked in MLflow.
@@ -221,13 +224,45 @@ def train(
     workspace = _open(common, seed=seed)
     dates = _days_after(test_dates) if test_dates else None
     if repeat:
-        if name or test_dates or research or with_health or seed is not None:
+        if name or test_dates or research or with_health or tuned or seed is not None:
             raise WrongUsage("--repeat does a run again as it was; leave out what would make it another.")
         steps.repeat(workspace, run=repeat, as_json=common.json)
     elif research:
+        if tuned:
+            raise WrongUsage(
+                "--research compares catalogues, each with the usual parameters; leave out --tuned."
+            )
         steps.research(workspace, study=research, test_as_ofs=dates, as_json=common.json)
     else:
-        steps.train(workspace, name=name, test_as_ofs=dates, with_health=with_health, as_json=common.json)
+        steps.train(
+            workspace, name=name, test_as_ofs=dates, with_health=with_health, tuned=tuned, as_json=common.json
+        )
+
+
+@app.command
+def tune(
+    *,
+    trials: Annotated[int, Parameter(help="In all, with those of earlier calls.")] = 30,
+    name: Annotated[str, Parameter(help="What to call it; another name begins anew.")] = "tuning",
+    test_dates: Annotated[
+        str | None,
+        Parameter(
+            help="Last known days that models are to be tested on, with commas; only earlier dates are tuned on."
+        ),
+    ] = None,
+    seed: Annotated[int | None, Parameter(help="Seed of the trials.")] = None,
+    chart: Annotated[Path | None, Parameter(help="Also draw the trials to this SVG file.")] = None,
+    common: Common = Common(),
+) -> None:
+    """Try other ways of growing the trees on dates before the first test date; killed, it goes on where it was.
+
+    Example: evenhand tune --trials 30 && evenhand train --tuned tuning
+    """
+    from evenhand import steps
+
+    dates = _days_after(test_dates) if test_dates else None
+    workspace = _open(common, seed=seed)
+    steps.tune(workspace, trials=trials, name=name, test_as_ofs=dates, chart=chart, as_json=common.json)
 
 
 @app.command

@@ -39,6 +39,7 @@ class Recipe:
 
     Attributes:
         with_health: whether sickness and absence levels were let in.
+        tuned: run id of the tuning that chose the parameters, if one did.
     """
 
     test_as_ofs: tuple[date, ...]
@@ -51,6 +52,7 @@ class Recipe:
     min_lift: float
     draws: int
     params: Mapping[str, Any]
+    tuned: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from evenhand.terminal import heading, say, show, show_json
+from evenhand.terminal import aside, heading, say, show, show_json
 from evenhand.workspace import Engine, Workspace
 from features.errors import GateRefused, WrongUsage
 
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from models.compare import Comparison
     from models.monitoring import Monitored
     from models.release import ReleaseDecision
+    from models.tuning import Tuned
 
 EXAMPLES_SHOWN = 12
 CHECKS_SHOWN = 15
+TRIALS_SHOWN = 5
 
 
 def validate(workspace: Workspace, *, tables: Sequence[str] | None, strict: bool, as_json: bool) -> None:
@@ -120,9 +122,10 @@ def train(
     name: str | None,
     test_as_ofs: Sequence[date] | None,
     with_health: bool,
+    tuned: str | None,
     as_json: bool,
 ) -> None:
-    run = workspace.train(name=name, test_as_ofs=test_as_ofs, with_health=with_health)
+    run = workspace.train(name=name, test_as_ofs=test_as_ofs, with_health=with_health, tuned=tuned)
     experiment, registered = run.experiment, run.registered
     table = _by_last_known_day(experiment.summary())
     if as_json:
@@ -145,6 +148,47 @@ def train(
     say(
         f'Run {run.run_id}; registered as {registered.title}, alias candidate. Promote it: evenhand promote {registered.version} --reason "..."'
     )
+
+
+def tune(
+    workspace: Workspace,
+    *,
+    trials: int,
+    name: str,
+    test_as_ofs: Sequence[date] | None,
+    chart: Path | None,
+    as_json: bool,
+) -> None:
+    found = workspace.tune(
+        trials=trials, name=name, test_as_ofs=test_as_ofs, told=lambda trial: aside(str(trial))
+    )
+    if chart:
+        chart.parent.mkdir(parents=True, exist_ok=True)
+        found.chart().save(str(chart))
+    if as_json:
+        show_json(found.to_dict())
+    else:
+        print_tuned(found)
+        if chart:
+            say(f"\nDrawn to {chart}")
+
+
+def print_tuned(found: Tuned) -> None:
+    """The best trials beside the usual parameters, how far each stays behind on each date, and the answer."""
+    if found.new_because:
+        say(
+            f"Begun anew: not as in the last tuning named {found.name} are {', '.join(found.new_because)}. "
+            "Its trials do not count here."
+        )
+    heading("backtest: trials on tuning dates, the usual parameters (trial 0) and the best of the others")
+    completed = found.frame().filter(pl.col("state") == "completed")
+    best = completed.slice(1).sort("worth", descending=True, maintain_order=True).head(TRIALS_SHOWN)
+    shown = pl.concat([completed.head(1), best])
+    show(shown.with_columns(pl.col(*found.space).round_sig_figs(3).cast(pl.String)))
+    heading("Regret: how much less each of them is worth than the best of each date")
+    show(found.regret().filter(pl.col("trial").is_in(shown["trial"].to_list())))
+    say(found.says)
+    say(f"Use what is recommended: evenhand train --tuned {found.name}")
 
 
 def repeat(workspace: Workspace, *, run: str, as_json: bool) -> None:

@@ -27,6 +27,11 @@ def say(text: str = "") -> None:
     SCREEN.print(text, markup=False, soft_wrap=True)
 
 
+def aside(text: str) -> None:
+    """A line on the way to a result, beside it."""
+    ASIDE.print(text, markup=False, soft_wrap=True)
+
+
 def heading(text: str) -> None:
     SCREEN.print(f"\n[bold]{text}[/bold]", soft_wrap=True)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from html import escape
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from models.release import ReleaseDecision
     from models.research import StudyResult
     from models.scoring import ScoreBatch
+    from models.tuning import Trial, Tuned
 
 Progress = Callable[[str], None]
 Engine = Literal["local", "spark"]
@@ -256,6 +257,7 @@ class Workspace:
         test_as_ofs: Sequence[date] | None = None,
         until: date | None = None,
         with_health: bool = False,
+        tuned: str | None = None,
     ) -> TrainedRun:
         """Backtest every method, train the model, track the run and register the version as candidate.
 
@@ -263,9 +265,11 @@ class Workspace:
             test_as_ofs: the calendar's last dates where None.
             until: train as if the records ended before this day.
             with_health: let sickness and absence levels in, which `governance.toml` must permit.
+            tuned: id or name of a tuning, to grow trees as it recommends.
 
         Raises:
             GateRefused: health is asked for without its records.
+            WrongUsage: the tuning has seen what was found after the first test date.
         """
         from evenhand.governance.gate import health_permitted
         from evenhand.provenance import PROVENANCE, Recipe, provenance
@@ -274,6 +278,7 @@ class Workspace:
         from models import registry, tracking
 
         dates, tests = self._tests(test_as_ofs, until)
+        tuning, params = self._tuned_params(tuned, tests) if tuned else (None, self._params())
         recipe = Recipe(
             test_as_ofs=tests,
             train_candidates=dates.candidates,
@@ -284,7 +289,8 @@ class Workspace:
             capacity=self.config.review.capacity,
             min_lift=self.config.review.min_lift,
             draws=self.config.study.draws,
-            params=self._params().to_dict(),
+            params=params.to_dict(),
+            tuned=tuning,
         )
         catalogue = self._catalogue(recipe)
         planted = self.planted([*tests, *dates.candidates])
@@ -306,6 +312,7 @@ class Workspace:
                 ),
             )  # fmt: skip
             tracking.log_json(run, CARD_FACTS, facts)
+            run.log_tags({} if tuning is None else {"tuned": tuning})
             tracking.log_json(run, PROVENANCE, provenance(recipe, catalogue, self.accepted, experiment))
             registered = registry.register(
                 self.config.runs,
@@ -317,6 +324,78 @@ class Workspace:
                 reference=reference_of(self, experiment.model, catalogue),
             )
         return TrainedRun(experiment, run.run_id, registered)
+
+    def tune(
+        self,
+        *,
+        trials: int,
+        name: str = "tuning",
+        test_as_ofs: Sequence[date] | None = None,
+        told: Callable[[Trial], None] | None = None,
+    ) -> Tuned:
+        """Try other ways of growing the trees on dates before the first test date, each trial tracked.
+
+        Called again it goes on with the trials it has, unless rows, code or what is asked have changed.
+
+        Args:
+            trials: in all, with those of earlier calls.
+            test_as_ofs: of the models that are to be compared; the calendar's last dates where None.
+            told: of each trial, when it has ended.
+
+        Raises:
+            WrongUsage: no date before the first test date is settled by then, or too few trials.
+        """
+        from evenhand.provenance import code_fingerprint, versions
+        from models import tracking
+        from models.experiment import prepare
+        from models.tuning import Tuning, tune, tuning_dates
+
+        dates, tests = self._tests(test_as_ofs, None)
+        params, before = self._params(), min(tests)
+        tuning = Tuning(
+            study=prepare(
+                self.force,
+                self.accepted,
+                test_as_ofs=tuning_dates(self.force, dates.candidates, before=before),
+                train_candidates=dates.candidates,
+                until=before,
+                judged_by=before,
+                labels=params.labels,
+                store=self.store,
+                progress=self.progress,
+            ),
+            start=replace(params, seed=self.config.seed),
+            seed=self.config.seed,
+            capacity=self.config.review.capacity,
+            name=name,
+            made_by={"code": code_fingerprint(), **versions()},
+            draws=self.config.study.draws,
+        )
+        runs = self.config.runs
+        with tracking.tracked_tuning(runs, self.force.name, name=name, key=tuning.key) as run:
+
+            def keep(trial: Trial) -> None:
+                tracking.log_trial(run, trial)
+                if told:
+                    told(trial)
+
+            found = tune(tuning, trials=trials, storage=runs / "tuning", told=keep, progress=self.progress)
+            tracking.log_tuning(run, found)
+        return found
+
+    def _tuned_params(self, tuning: str, tests: Sequence[date]) -> tuple[str, Params]:
+        """The id of a tuning, and the parameters it recommends for models that are tested on these dates."""
+        from models import tracking
+        from models.ranker import Params
+
+        run_id, found = tracking.read_tuned(self.config.runs, self.force.name, tuning)
+        before = date.fromisoformat(found["before"])
+        if before > min(tests):
+            raise WrongUsage(
+                f"tuning {tuning!r} has seen what was found before {before}, and the first test date is {min(tests)}: the "
+                "test would not be of what was known. Tune for these test dates (evenhand tune --test-dates), or test later."
+            )
+        return run_id, replace(Params(**found["recommended"]), threads=self.config.study.threads)
 
     def repeat(self, run: str) -> Repeated:
         """Do a run again as it was asked for, and hold what comes out to what came out then.

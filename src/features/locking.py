@@ -1,4 +1,4 @@
-"""One ingestion at a time in a folder: a lock that the operating system releases when its holder ends."""
+"""One writer at a time in a folder: a lock that the operating system releases when its holder ends."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _hold(folder: Path) -> int:
             os.close(opened)
             raise WrongUsage(
                 f"{folder} is being written by {holder}.\n"
-                "Two ingestions into one folder would spoil each other. Wait until it has ended (or end it, if it "
+                "Two writers of one folder would spoil each other. Wait until it has ended (or end it, if it "
                 "hangs), or use another workspace."
             ) from error
         if _is_still_there(folder / LOCK, opened):

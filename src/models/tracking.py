@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from models.experiment import Experiment
     from models.research import StudyResult
+    from models.tuning import Trial, Tuned
 
 DATABASE, ARTIFACTS = "mlflow.db", "artifacts"
 STATE = "evenhand.state"
@@ -49,7 +50,10 @@ PLACES = (
     ("logged_models", "artifact_location"),
     ("model_versions", "storage_location"),
 )
-METRICS_A_CALL = 1000  # MLflow takes no more
+METRICS_A_CALL = MOST_RUNS = 1000  # MLflow takes, and gives, no more
+# Of the experiment that keeps a force's tunings, and of the run that is the same tuning going on.
+TUNING, TUNING_KEY = "-tuning", "evenhand.tuning"
+TUNED_FILE = "tuning.json"
 
 # Nothing leaves the machine and nothing is printed beside what we say ourselves.
 QUIET = {
@@ -70,12 +74,16 @@ class Run:
     experiment_id: str
     started_ms: int
 
-    def log_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Keep what is a number; an interval that cannot be computed is left out."""
+    def log_metrics(self, metrics: Mapping[str, float], *, step: int = 0) -> None:
+        """Keep what is a number; an interval that cannot be computed is left out.
+
+        Args:
+            step: of a run that goes on, later than when the same was logged before.
+        """
         from mlflow.entities import Metric
 
         kept = [
-            Metric(name, float(value), self.started_ms, 0)
+            Metric(name, float(value), self.started_ms, step)
             for name, value in metrics.items()
             if value is not None and math.isfinite(value)
         ]
@@ -138,8 +146,36 @@ def tracked(
     """
     client = open_store(runs, writing=True)
     run = _create(client, _experiment_id(client, runs, experiment), name, {STATE: "started", **(tags or {})})
-    try:
+    with _ended(run):
         yield run
+
+
+@contextmanager
+def tracked_tuning(runs: Path, force: str, *, name: str, key: str) -> Iterator[Run]:
+    """The run of a tuning, found again by its key where it was begun before; else as `tracked`.
+
+    It lies in an experiment of its own, `<force>-tuning`, and is no run to compare.
+    """
+    client = open_store(runs, writing=True)
+    experiment_id = _experiment_id(client, runs, f"{force}{TUNING}")
+    begun = client.search_runs([experiment_id], f"tags.`{TUNING_KEY}` = '{key}'", max_results=1)
+    if begun:
+        info = begun[0].info
+        run = Run(client, info.run_id, experiment_id, info.start_time)
+        client.update_run(run.run_id, status="RUNNING")
+        run.log_tags({STATE: "started"})
+    else:
+        tags = {STATE: "started", "kind": "tuning", TUNING_KEY: key}
+        run = _create(client, experiment_id, name, tags)
+    with _ended(run):
+        yield run
+
+
+@contextmanager
+def _ended(run: Run) -> Iterator[None]:
+    """Tag a run completed on leaving, and failed where an error leaves it."""
+    try:
+        yield
     except BaseException:
         _end(run, "failed", "FAILED")
         raise
@@ -210,6 +246,95 @@ def log_research(run: Run, result: StudyResult, *, account: Mapping[str, Any] | 
         run.log_folder(Path(folder))
 
 
+def log_trial(run: Run, trial: Trial) -> None:
+    """A trial as a child run of its tuning, written in three calls: trials are many."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    tags = {
+        STATE: "completed", "kind": "trial", "mlflow.parentRunId": run.run_id, "trial": str(trial.number), "state": trial.state,
+    }  # fmt: skip
+    client, name = run.client, f"trial {trial.number}"
+    child = client.create_run(run.experiment_id, start_time=trial.began_ms, run_name=name).info.run_id
+    metrics = {**trial.metrics(), "seconds": trial.seconds}
+    client.log_batch(
+        child,
+        metrics=[Metric(key, value, trial.ended_ms, 0) for key, value in metrics.items()],
+        params=[Param(key, str(value)) for key, value in trial.params.to_dict().items()],
+        tags=[RunTag(key, value) for key, value in tags.items()],
+    )
+    client.set_terminated(child, end_time=trial.ended_ms)
+
+
+def log_tuning(run: Run, tuned: Tuned) -> None:
+    """Keep what came of a tuning: the trials that were not logged yet, the best, what is recommended, a chart."""
+    logged = {
+        child.data.tags["trial"]
+        for child in run.client.search_runs(
+            [run.experiment_id], f"tags.`mlflow.parentRunId` = '{run.run_id}'", max_results=MOST_RUNS
+        )
+        if "trial" in child.data.tags
+    }
+    for trial in tuned.trials:
+        if str(trial.number) not in logged:
+            log_trial(run, trial)
+    run.log_params(
+        {
+            "force": tuned.force,
+            "seed": tuned.seed,
+            "tuning_dates": ", ".join(map(str, tuned.tuning_dates)),
+            "before": tuned.before,
+            "listed": tuned.listed,
+            **{f"space.{name}": f"{range_.low} to {range_.high}" for name, range_ in tuned.space.items()},
+        }
+    )
+    run.log_tags(
+        {
+            "trials": len(tuned.trials),
+            "best": tuned.best.number,
+            "says": tuned.says,
+            **{f"recommended.{name}": getattr(tuned.recommended, name) for name in tuned.space},
+        }
+    )
+    more = {"more": tuned.more, "more_low": tuned.interval.low, "more_high": tuned.interval.high}
+    run.log_metrics(
+        tuned.best.metrics() | {f"tuning.{name}": value for name, value in more.items()},
+        step=len(tuned.trials),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        _write_json(Path(folder, TUNED_FILE), tuned.to_dict())
+        tuned.chart().save(str(Path(folder, "trials.svg")))
+        run.log_folder(Path(folder))
+
+
+def read_tuned(runs: Path, force: str, tuning: str) -> tuple[str, dict[str, Any]]:
+    """The run id of a completed tuning and what came of it, as `models.tuning.Tuned.to_dict` tells it.
+
+    Args:
+        tuning: its id or its name (the latest of that name).
+
+    Raises:
+        WrongUsage: there is no such completed tuning.
+    """
+    client = open_store(runs)
+    experiment = client.get_experiment_by_name(f"{force}{TUNING}")
+    known = (
+        []
+        if experiment is None
+        else client.search_runs(
+            [experiment.experiment_id],
+            f"tags.`{STATE}` = 'completed' AND tags.kind = 'tuning'",
+            max_results=MOST_RUNS,
+            order_by=["attributes.end_time DESC"],
+        )
+    )
+    found = [run for run in known if tuning in (run.info.run_id, run.info.run_name)]
+    if not found:
+        names = {run.info.run_name for run in known if run.info.run_name}
+        remedy = did_you_mean(tuning, names) if names else "Tune first: evenhand tune."
+        raise WrongUsage(f"tuning {tuning!r} does not exist in {runs}. {remedy}")
+    return found[0].info.run_id, read_json(runs, found[0].info.run_id, TUNED_FILE)
+
+
 def metrics_of(experiment: Experiment, method: str) -> dict[str, float]:
     """A method's figures by metric name: in all, and for each test date under its date."""
     metrics: dict[str, float] = {}
@@ -262,7 +387,7 @@ def list_runs(runs: Path, force: str | None = None) -> pl.DataFrame:
     rows = []
     for each in experiments:
         for run in client.search_runs(
-            [each.experiment_id], f"tags.`{STATE}` = 'completed'", max_results=1000
+            [each.experiment_id], f"tags.`{STATE}` = 'completed'", max_results=MOST_RUNS
         ):
             if "kind" in run.data.tags:
                 continue
