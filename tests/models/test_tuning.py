@@ -269,7 +269,7 @@ def test_each_trial_is_a_child_run_and_a_killed_tuning_goes_on_in_its_run(
     assert run_id == begun.info.run_id
     parent = client.get_run(run_id)
     assert parent.data.tags[STATE] == "completed"
-    assert parent.data.tags["says"].startswith("6 trials (0 pruned) on 3 dates before 2023-07-01.")
+    assert parent.data.tags["says"].startswith("6 trials (1 pruned) on 3 dates before 2023-07-01.")
     assert parent.data.metrics["tuning.worth"] == max(trial.total for trial in tuned.trials[:6])
     assert (artifacts_folder(client, store, run_id) / "trials.svg").is_file()
 
