@@ -270,15 +270,25 @@ def compare(
     *runs: Annotated[str, Parameter(help="Names or ids of runs; the last five where none is given.")],
     capacity: Annotated[int | None, Parameter(help="Leads a batch, for all of them.")] = None,
     chart: Annotated[Path | None, Parameter(help="Also draw it to this SVG file.")] = None,
+    only: Annotated[
+        tuple[str, str] | None,
+        Parameter(
+            help="Who is on one list and not on the other, and why: two of RUN/METHOD, or METHOD alone."
+        ),
+    ] = None,
     common: Common = Common(),
 ) -> None:
-    """Put runs, baselines and live results side by side: confirmed against wrong at one capacity.
+    """Put runs, baselines, the champion and live results side by side: confirmed against wrong at one capacity.
 
-    Example: evenhand compare --chart build/compare.svg
+    Example: evenhand compare --only lightgbm logistic
     """
     from evenhand import steps
 
-    steps.compare(_open(common), runs=runs, capacity=capacity, chart=chart, as_json=common.json)
+    workspace = _open(common)
+    if only:
+        steps.compare_two(workspace, runs=runs, capacity=capacity, two=only, as_json=common.json)
+    else:
+        steps.compare(workspace, runs=runs, capacity=capacity, chart=chart, as_json=common.json)
 
 
 @app.command

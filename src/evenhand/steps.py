@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 EXAMPLES_SHOWN = 12
 CHECKS_SHOWN = 15
+PEOPLE_SHOWN = 8  # of those on one list alone; --json tells them all
 TRIALS_SHOWN = 5
 
 
@@ -281,7 +282,8 @@ def research(workspace: Workspace, *, study: str, test_as_ofs: Sequence[date] | 
             f"{each.basis}: {each.more:+.1f} more with {study} records "
             f"(95 % interval {each.interval.low:+.1f} to {each.interval.high:+.1f})."
         )
-    heading("Who is listed without and with them, and who would be newly listed")
+    beside = f"; alone: by {result.alone} and nothing else" if result.alone else ""
+    heading(f"Who is listed without and with them, and who would be newly listed{beside}")
     show(result.listed)
 
 
@@ -289,7 +291,7 @@ def compare(
     workspace: Workspace, *, runs: Sequence[str], capacity: int | None, chart: Path | None, as_json: bool
 ) -> None:
     comparison = workspace.compare(runs, capacity=capacity)
-    samples = workspace.sample_estimates()
+    samples, batches = workspace.sample_estimates(), workspace.batches_kept()
     if chart:
         comparison.write_chart(chart)
     if as_json:
@@ -300,14 +302,65 @@ def compare(
                 "rankings": comparison.frame().to_dicts(),
                 "live": live,
                 "samples": None if samples is None else samples.frame().to_dicts(),
+                "stability": comparison.stability().to_dicts(),
+                "agreement": comparison.agreement().to_dicts(),
+                "regret": comparison.regret().to_dicts(),
+                "batches": None if batches is None else batches.to_dicts(),
             }
         )
         return
     say(f"Reference: {comparison.reference}. Every list has the same capacity; intervals are 95 %, paired.")
     print_comparison(comparison)
+    print_stability(comparison, batches)
     print_samples(samples)
     if chart:
         say(f"\nDrawn to {chart}")
+
+
+def print_stability(comparison: Comparison, batches: pl.DataFrame | None) -> None:
+    """How steady lists are, and how far each method lies from the best of each test date."""
+    steady = comparison.steadiness()
+    names = ["run", "method"] if steady["run"].n_unique() > 1 else ["method"]
+    if len(steady):
+        heading("Of each list, the share kept on the list of the next test date")
+        show(steady.select(*names, "kept", "jaccard"))
+    if len(agreement := comparison.agreement()):
+        heading("Of each run's list, the share that is on another run's")
+        show(agreement.select("run", "other", "as_of", "kept", "jaccard"))
+    heading("backtest: how many people fewer each list confirmed than the best of each test date")
+    by_date = comparison.regret().pivot("as_of", index=["run", "method"], values="regret")
+    show(
+        by_date.with_columns(in_all=pl.sum_horizontal(pl.exclude("run", "method"))).drop(
+            [] if "run" in names else ["run"]
+        )
+    )
+    if batches is not None and len(batches):
+        heading("live: people with a lead in one batch who have one in the next")
+        show(batches)
+
+
+def compare_two(
+    workspace: Workspace, *, runs: Sequence[str], capacity: int | None, two: tuple[str, str], as_json: bool
+) -> None:
+    comparison = workspace.compare(runs, capacity=capacity)
+    counts, alone = comparison.apart(*two), (comparison.only_on(*two), comparison.only_on(*reversed(two)))
+    if as_json:
+        show_json({"counts": counts.to_dicts(), "only": [people.to_dicts() for people in alone]})
+        return
+    for basis, kinds in BASES.items():
+        columns = {f"{basis}.{kind}": kind for kind in kinds if f"{basis}.{kind}" in counts.columns}
+        if columns:
+            heading(f"{basis}: {BASIS_SAYS[basis]}")
+            show(counts.select("list", "people", *columns).rename(columns))
+    for name, people in zip(counts["list"][1:], alone, strict=True):
+        heading(
+            f"{name}: {min(len(people), PEOPLE_SHOWN)} of {len(people)}; reasons are those of the model of the date"
+        )
+        show(
+            people.head(PEOPLE_SHOWN).with_columns(
+                pl.col("listed_for", "passed_over_for").list.first(), pl.col("surely").round(2)
+            )
+        )
 
 
 def promote(workspace: Workspace, *, version: str, reason: str, by: str, at: datetime, as_json: bool) -> None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from features.engine import Reader
     from features.specs import Catalogue
     from features.store import FeatureStore
+    from models.backtest import Backtest
     from models.compare import Comparison
     from models.experiment import Experiment
     from models.incidence import Incidence
@@ -716,23 +717,66 @@ class Workspace:
             )
 
     def compare(self, runs: Sequence[str] = (), *, capacity: int | None = None, last: int = 5) -> Comparison:
-        """Runs and baselines side by side, with the live register; the last few runs where none is named."""
+        """Runs, baselines and the champion side by side, with the live register.
+
+        Args:
+            runs: names or ids; where none is named the last few that were tested on the dates of the last one.
+        """
         from models import tracking
         from models.compare import compare
         from models.experiment import live_counts
 
-        if not runs:
-            known = tracking.list_runs(self.config.runs, self.force.name)
-            runs = tuple(known["run_id"].head(last))
+        if runs:
+            backtests = {run: tracking.read_backtest(self.config.runs, run) for run in runs}
+        else:
+            backtests = self._last_runs(last)
         reviews = self.reviews()
         return compare(
-            {run: tracking.read_backtest(self.config.runs, run) for run in runs},
+            backtests | self._champion_beside(backtests),
             capacity=capacity,
             reviews=reviews,
             live=None if reviews is None else live_counts(reviews),
             draws=self.config.study.draws,
             seed=self.config.seed,
         )
+
+    def batches_kept(self) -> pl.DataFrame | None:
+        """How many people with a lead in one batch have one in the next; None where no lead was opened."""
+        from models.stability import over_batches
+
+        leads = self.reviews()
+        return None if leads is None else over_batches(leads)
+
+    def _last_runs(self, most: int) -> dict[str, Backtest]:
+        """The backtests of the last runs that have the test dates of the very last, by name where that says which."""
+        from models import tracking
+
+        known = tracking.list_runs(self.config.runs, self.force.name).head(most)
+        found = {run: tracking.read_backtest(self.config.runs, run) for run in known["run_id"]}
+        dates = next((each.test_as_ofs for each in found.values()), ())
+        alone = known.filter(pl.col("name").is_unique())
+        names = dict(alone.select("run_id", "name").iter_rows())
+        return {names.get(run, run): each for run, each in found.items() if each.test_as_ofs == dates}
+
+    def _champion_beside(self, backtests: Mapping[str, Backtest]) -> dict[str, Backtest]:
+        """The champion on the dates of the first run; nothing where there is none, or where its own run is there."""
+        from evenhand.rival import champion_on
+        from models import registry, tracking
+
+        champion = registry.champion(self.config.runs, self.force.name)
+        if champion is None or not backtests:
+            return {}
+        ids = [tracking.run_id_of(self.config.runs, run, force=self.force.name) for run in backtests]
+        known = registry.model_versions(self.config.runs, self.force.name)
+        versions = known.filter(pl.col("run_id") == ids[0])["version"].to_list()
+        if champion.run_id in ids or not versions:
+            return {}
+        self._say(f"ranking by the champion, v{champion.version}")
+        rival = champion_on(self, champion, self.model(versions[0]), next(iter(backtests.values())))
+        if rival.backtest is None:
+            self._say(f"v{champion.version} cannot be compared: {rival.how}")
+            return {}
+        return {f"v{champion.version}": rival.backtest}
 
     def permit(self, on: date) -> Permit:
         """Leave to score on a day, or GateRefused with every record that is missing."""

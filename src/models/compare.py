@@ -16,7 +16,7 @@ import polars as pl
 from features.errors import WrongUsage, did_you_mean
 from models.backtest import AT_CAPACITY, KEYS, Backtest, Line, Rankings, lines, measure_rankings
 from models.metrics import Basis, Interval, LiveCounts, percentile_interval
-from models.stability import over_dates, over_runs, regret
+from models.stability import in_all, over_dates, over_runs, regret
 
 if TYPE_CHECKING:
     import altair
@@ -154,6 +154,10 @@ class Comparison:
     def stability(self) -> pl.DataFrame:
         """Of each ranking, how much of a test date's list is on the next (see `models.stability.over_dates`)."""
         return over_dates(self._shown)
+
+    def steadiness(self) -> pl.DataFrame:
+        """The same over all test dates together (see `models.stability.in_all`)."""
+        return in_all(self._shown)
 
     def agreement(self) -> pl.DataFrame:
         """How much of a model's list in one run is on that of another (see `models.stability.over_runs`)."""
@@ -313,7 +317,9 @@ def compare(
         lines={
             f"{name}/{method}": tuple(line for line in found if line.method == method)
             for name, backtest in shown.items()
-            for found in [[line for line in lines(backtest, reviews) if line.as_of is None]]
+            # What was replayed on other dates cannot stand beside.
+            for told in [reviews if backtest.replay_only == first.replay_only else None]
+            for found in [[line for line in lines(backtest, told) if line.as_of is None]]
             for method in backtest.methods
         },
         differences=tuple(differences),

@@ -126,6 +126,34 @@ def regret(backtests: Mapping[str, Backtest], basis: Basis = Basis.BACKTEST) -> 
     )
 
 
+def in_all(backtests: Mapping[str, Backtest]) -> pl.DataFrame:
+    """Over all test dates together, how steady each ranking's list is.
+
+    Returns:
+        run, method, kept and jaccard of `overlap`; nothing where there is one test date only.
+    """
+    on_both, listed = pl.col("on_both").sum(), pl.col("listed").sum()
+    either = listed + pl.col("listed_then").sum() - on_both
+    return (
+        over_dates(backtests)
+        .group_by("run", "method", maintain_order=True)
+        .agg(kept=on_both / listed, jaccard=on_both / either)
+    )
+
+
+def metrics(backtest: Backtest) -> dict[str, dict[str, float]]:
+    """By method, metric names and values for MLflow: the share of a list that the next keeps, and the regret in all."""
+    run = {"run": backtest}
+    found: dict[str, dict[str, float]] = {method: {} for method in backtest.methods}
+    for row in in_all(run).iter_rows(named=True):
+        found[row["method"]] |= {"list.kept_on_next": row["kept"], "list.jaccard_with_next": row["jaccard"]}
+    for basis in (Basis.BACKTEST, *([Basis.PLANTED] if backtest.has_planted else [])):
+        total = regret(run, basis).group_by("method").agg(pl.col("regret").sum())
+        for method, value in total.iter_rows():
+            found[method][f"{basis}.regret"] = value
+    return found
+
+
 def _found(backtests: Mapping[str, Backtest], basis: Basis) -> Iterator[tuple[str, str, date | None, float]]:
     for run, backtest in backtests.items():
         for line in lines(backtest):

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from features.errors import WrongUsage, did_you_mean
+from models import stability
 from models.backtest import Backtest, Line
 from models.compare import compare, precision_chart
 from models.metrics import Counts
@@ -42,6 +43,7 @@ DATABASE, ARTIFACTS = "mlflow.db", "artifacts"
 STATE = "evenhand.state"
 REFERENCE = "lightgbm"
 SCORES_FILE, BACKTEST_FILE = "backtest/scores.parquet", "backtest/backtest.json"
+REASONS_FILE = "backtest/reasons.parquet"
 HEADLINE = ("backtest.leads_confirmed", "backtest.leads_not_confirmed", "backtest.leads_unsettled", "auc")
 # Where MLflow's database keeps absolute paths.
 PLACES = (
@@ -211,8 +213,10 @@ def log_experiment(run: Run, experiment: Experiment, *, account: Mapping[str, An
         }
     )
     comparison = compare({"run": experiment}, draws=experiment.draws, seed=experiment.seed)
+    steady = stability.metrics(experiment.backtest)
     run.log_metrics(
         metrics_of(experiment, REFERENCE)
+        | steady[REFERENCE]
         | {
             f"{difference.basis}.more_than_{difference.ranking.rsplit('/', 1)[1]}{end}": value
             for difference in comparison.differences
@@ -226,7 +230,7 @@ def log_experiment(run: Run, experiment: Experiment, *, account: Mapping[str, An
     )
     for method in experiment.backtest.methods:
         if method != REFERENCE:
-            _log_method(run, experiment, method)
+            _log_method(run, experiment, method, steady[method])
     with tempfile.TemporaryDirectory() as folder:
         _write_files(Path(folder), experiment, account)
         comparison.write_chart(Path(folder, "charts/leads.svg"))
@@ -376,6 +380,7 @@ def read_backtest(runs: Path, run: str) -> Backtest:
         methods=tuple(about["methods"]),
         capacity=about["capacity"],
         replay_only=tuple(map(date.fromisoformat, about["replay_only"])),
+        reasons=pl.read_parquet(folder / REASONS_FILE) if (folder / REASONS_FILE).is_file() else None,
     )
 
 
@@ -457,12 +462,12 @@ def _end(run: Run, state: str, status: str) -> None:
     run.client.set_terminated(run.run_id, status)
 
 
-def _log_method(run: Run, experiment: Experiment, method: str) -> None:
+def _log_method(run: Run, experiment: Experiment, method: str, steady: Mapping[str, float]) -> None:
     """A baseline as a child run, under the metric names of its parent."""
     tags = {STATE: "started", "mlflow.parentRunId": run.run_id, "kind": "baseline"}
     child = _create(run.client, run.experiment_id, method, tags)
     child.log_params({"method": method, "capacity": experiment.model.capacity})
-    child.log_metrics(metrics_of(experiment, method))
+    child.log_metrics({**metrics_of(experiment, method), **steady})
     _end(child, "completed", "FINISHED")
 
 
@@ -487,6 +492,8 @@ def _write_files(folder: Path, experiment: Experiment, account: Mapping[str, Any
     backtest = experiment.backtest
     (folder / SCORES_FILE).parent.mkdir(parents=True)
     backtest.scores.write_parquet(folder / SCORES_FILE)
+    if backtest.reasons is not None:
+        backtest.reasons.write_parquet(folder / REASONS_FILE)
     about = {
         "methods": backtest.methods,
         "capacity": backtest.capacity,

@@ -94,6 +94,22 @@ def test_runs_are_compared_and_drawn(run, champion, records):
     assert told.code == 0, told.err
     assert "backtest: what the records later said" in told.out
     assert "<svg" in (champion / "compare.svg").read_text()
+    assert "the share kept on the list of the next test date" in told.out
+
+
+def test_who_is_on_one_list_and_not_on_another_is_told_with_reasons(run, champion, records):
+    asked = ["compare", "first", "--only", "lightgbm", "complaint_count", "--data", str(records)]
+    told = run(champion, *asked, "--json")
+    assert told.code == 0, told.err
+    found = json.loads(told.out)
+    both, ours, theirs = (row["people"] for row in found["counts"])
+    assert both + ours == pytest.approx(both + theirs)
+    assert sum(person["surely"] for person in found["only"][0]) == pytest.approx(ours)
+    assert all(person["listed_for"] for person in found["only"][0])
+    shown = run(champion, *asked)
+    assert "only first/complaint_count" in shown.out
+    assert "passed over for" in shown.out
+    assert run(champion, *asked[:-3], "nobody", *asked[-2:]).code == 2
 
 
 def test_the_card_and_the_list_of_models_tell_who_promoted_what(run, champion, records):
@@ -144,6 +160,16 @@ def test_health_records_enter_an_ordinary_run_only_with_their_basis_and_then_the
     assert written.code == 0, written.err
     card = next((champion / "card-health").glob("*.md")).read_text().lower()
     assert "without" in card
+
+
+def test_the_champion_stands_beside_a_later_run_on_its_dates(run, champion, records):
+    told = run(champion, "compare", "health", "--data", str(records), "--json")
+    assert told.code == 0, told.err
+    ranked = {(row["run"], row["method"]): row for row in json.loads(told.out)["rankings"]}
+    own = run(champion, "compare", "first", "--data", str(records), "--json")
+    first = {row["method"]: row for row in json.loads(own.out)["rankings"]}
+    for count in ("backtest.leads_confirmed", "planted.misconduct"):
+        assert ranked["v1", "champion"][count] == first["lightgbm"][count]
 
 
 def test_live_scoring_needs_the_records_that_software_cannot_know(run, champion, records, tmp_path):

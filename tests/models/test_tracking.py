@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from polars.testing import assert_frame_equal
 
 from features.errors import WrongUsage
 from models.compare import compare
@@ -44,6 +45,26 @@ def test_confirmed_stands_beside_not_confirmed_under_the_same_names_for_every_me
         ] == pytest.approx(20)
         assert named["backtest.leads_confirmed_low"] <= named["backtest.leads_confirmed"]
         assert 0 <= named["auc"] <= 1
+
+
+def test_every_method_keeps_how_steady_its_list_is_and_how_far_from_the_best(store: Path, run_id: str):
+    client = open_store(store)
+    parent = client.get_run(run_id)
+    children = client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run_id}'")
+    for run in [parent, *children]:
+        named = run.data.metrics
+        assert 0 < named["list.kept_on_next"] <= 1
+        assert named["backtest.regret"] >= 0
+        assert named["planted.regret"] >= 0
+
+
+def test_why_people_were_listed_is_read_back_with_the_scores(
+    store: Path, run_id: str, experiment: Experiment
+):
+    kept = read_backtest(store, run_id)
+    assert kept.reasons is not None
+    assert experiment.backtest.reasons is not None
+    assert_frame_equal(kept.reasons, experiment.backtest.reasons)
 
 
 def test_each_test_date_has_its_own_figures(store: Path, run_id: str, experiment: Experiment):
