@@ -252,21 +252,21 @@ def log_research(run: Run, result: StudyResult, *, account: Mapping[str, Any] | 
 
 def log_trial(run: Run, trial: Trial) -> None:
     """A trial as a child run of its tuning, written in three calls: trials are many."""
-    from mlflow.entities import Metric, Param, RunTag
+    from mlflow.entities import Metric, Param
 
     tags = {
         STATE: "completed", "kind": "trial", "mlflow.parentRunId": run.run_id, "trial": str(trial.number), "state": trial.state,
     }  # fmt: skip
-    client, name = run.client, f"trial {trial.number}"
-    child = client.create_run(run.experiment_id, start_time=trial.began_ms, run_name=name).info.run_id
-    metrics = {**trial.metrics(), "seconds": trial.seconds}
-    client.log_batch(
-        child,
-        metrics=[Metric(key, value, trial.ended_ms, 0) for key, value in metrics.items()],
-        params=[Param(key, str(value)) for key, value in trial.params.to_dict().items()],
-        tags=[RunTag(key, value) for key, value in tags.items()],
+    created = run.client.create_run(
+        run.experiment_id, start_time=trial.began_ms, run_name=f"trial {trial.number}", tags=tags
     )
-    client.set_terminated(child, end_time=trial.ended_ms)
+    metrics = {**trial.metrics(), "seconds": trial.seconds}
+    run.client.log_batch(
+        created.info.run_id,
+        metrics=[Metric(name, value, trial.ended_ms, 0) for name, value in metrics.items()],
+        params=[Param(name, str(value)) for name, value in trial.params.to_dict().items()],
+    )
+    run.client.set_terminated(created.info.run_id, end_time=trial.ended_ms)
 
 
 def log_tuning(run: Run, tuned: Tuned) -> None:

@@ -10,10 +10,11 @@ capacity of them holds on average. A confirmed lead within capacity thus counts 
 one within five times .07: near misses tell trials apart, and what reviewers would have seen decides.
 
 The first trial is always the usual parameters. The best of many trials looks better than it is, so it is recommended
-only where its lead over the usual ones, persons resampled, stands an interval widened for every trial that was looked at.
+only where the interval of its lead over the usual ones, persons resampled and widened for every trial that was looked
+at, lies above zero.
 
-Trials are kept by Optuna in SQLite as they go. Each draws from a seed of its own and the finished trials before it, so
-a study that was killed and goes on is the study that was not.
+Optuna draws and prunes the trials and keeps them in SQLite. Each is drawn from a seed of its own and the trials before
+it, so a tuning that was killed and goes on is the tuning that was not.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -53,7 +54,8 @@ TUNING_DATES = 3
 WIDTHS = (1, 2, 5)
 # Trials drawn at random before their results guide the next, and complete ones before the worst are pruned.
 AT_RANDOM, BEFORE_PRUNING = 10, 5
-USUAL = 0  # the number among finished trials of the usual parameters
+USUAL = 0  # the trial of the usual parameters
+DATABASE = "optuna.db"
 
 
 @dataclass(frozen=True)
@@ -369,14 +371,15 @@ def tune(
         )
     dates = _tuning_dates(tuning, progress)
     scores: dict[int, list[np.ndarray]] = {}
-    with _trials_kept(storage, tuning) as (kept, new_because):
-        while (n_done := len(_finished(kept))) < trials:
+    with _trials_kept(storage, tuning) as (tried, keep, new_because):
+        while (number := len(tried.trials)) < trials:
             if progress:
-                progress(f"trial {n_done + 1} of {trials}")
-            scores[n_done] = _try(kept, tuning, dates, n_done)
+                progress(f"trial {number + 1} of {trials}")
+            scores[number] = _try(tried, tuning, dates)
+            keep(tried.trials[-1])
             if told:
-                told(_read(_finished(kept)[-1], n_done, tuning, dates))
-        found = tuple(_read(one, number, tuning, dates) for number, one in enumerate(_finished(kept)))
+                told(_read(tried.trials[-1], tuning, dates))
+        found = tuple(_read(one, tuning, dates) for one in tried.trials)
     best = max((trial for trial in found if trial.state == "completed"), key=lambda trial: trial.total)
     if progress:
         progress("measuring the best against the usual parameters")
@@ -467,23 +470,22 @@ def _tuning_dates(tuning: Tuning, progress: Callable[[str], None] | None) -> lis
     return dates
 
 
-def _try(kept: optuna.Study, tuning: Tuning, dates: Sequence[_Date], n_done: int) -> list[np.ndarray]:
-    """One trial more: parameters drawn from what is known of the finished ones, tried date by date.
+def _try(tried: optuna.Study, tuning: Tuning, dates: Sequence[_Date]) -> list[np.ndarray]:
+    """One trial more: parameters drawn from what is known of the earlier ones, tried date by date.
 
     Returns:
         Everybody's scores on each date it was tried on.
     """
     import optuna
 
-    states = optuna.trial.TrialState
-    # Numbers of Optuna count trials that were killed, too; what is finished does not depend on those.
-    draws = int(np.random.SeedSequence([tuning.seed, n_done]).generate_state(1)[0])
-    kept.sampler = optuna.samplers.TPESampler(seed=draws, n_startup_trials=AT_RANDOM)
-    if n_done == USUAL and not kept.get_trials(states=(states.WAITING,)):
-        kept.enqueue_trial({name: getattr(tuning.start, name) for name in tuning.space})
-    trial = kept.ask(_distributions(tuning))
+    number = len(tried.trials)
+    draws = int(np.random.SeedSequence([tuning.seed, number]).generate_state(1)[0])
+    tried.sampler = optuna.samplers.TPESampler(seed=draws, n_startup_trials=AT_RANDOM)
+    if number == USUAL:
+        tried.enqueue_trial({name: getattr(tuning.start, name) for name in tuning.space})
+    trial = tried.ask(_distributions(tuning))
     params = replace(tuning.start, **trial.params)
-    began, ended = perf_counter(), states.COMPLETE
+    began, pruned = perf_counter(), False
     worth, confirmed, scores, spent = [], [], [], 0.0
     for step, one in enumerate(dates):
         scores.append(one.scores(params))
@@ -492,12 +494,14 @@ def _try(kept: optuna.Study, tuning: Tuning, dates: Sequence[_Date], n_done: int
         spent += perf_counter() - began
         # Sums never fall, and Optuna's pruner holds the best step so far to the others' at this one.
         trial.report(math.fsum(worth), step)
-        if step + 1 < len(dates) and trial.should_prune():
-            ended = states.PRUNED
+        if pruned := step + 1 < len(dates) and trial.should_prune():
             break
         began = perf_counter()
     trial.set_user_attr("dates", {"worth": worth, "confirmed": confirmed, "seconds": spent})
-    kept.tell(trial, math.fsum(worth) if ended is states.COMPLETE else None, state=ended)
+    if pruned:
+        tried.tell(trial, state=optuna.trial.TrialState.PRUNED)
+    else:
+        tried.tell(trial, math.fsum(worth))
     return scores
 
 
@@ -514,19 +518,13 @@ def _distributions(tuning: Tuning) -> dict[str, optuna.distributions.BaseDistrib
     }
 
 
-def _finished(kept: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    from optuna.trial import TrialState
-
-    return kept.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-
-
-def _read(frozen: optuna.trial.FrozenTrial, number: int, tuning: Tuning, dates: Sequence[_Date]) -> Trial:
+def _read(frozen: optuna.trial.FrozenTrial, tuning: Tuning, dates: Sequence[_Date]) -> Trial:
     found = frozen.user_attrs["dates"]
     assert frozen.datetime_start is not None  # a finished trial has both
     assert frozen.datetime_complete is not None
     days = [one.as_of for one in dates]
     return Trial(
-        number=number,
+        number=frozen.number,
         state="pruned" if frozen.state.name == "PRUNED" else "completed",
         params=replace(tuning.start, **frozen.params),
         worth=dict(zip(days, found["worth"], strict=False)),
@@ -572,43 +570,41 @@ def _lead_of(
     return float(more[0]), Interval(float(more[0]) - half, float(more[0]) + half)
 
 
+Keep = Callable[["optuna.trial.FrozenTrial"], None]
+
+
 @contextmanager
-def _trials_kept(storage: Path | None, tuning: Tuning) -> Iterator[tuple[optuna.Study, tuple[str, ...]]]:
-    """Optuna's study of a tuning, and what differs from the last one of its name where it begins anew."""
+def _trials_kept(
+    storage: Path | None, tuning: Tuning
+) -> Iterator[tuple[optuna.Study, Keep, tuple[str, ...]]]:
+    """Optuna's study of a tuning with the trials it has, what keeps one more, and what differs from the last one of
+    its name where it begins anew.
+
+    Trials are drawn from memory and kept when they have ended, each in one transaction: kept step by step they would
+    wait for the disk a dozen times each, and a killed process would leave one that nobody ends.
+    """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    states = optuna.trial.TrialState
-    with sole_writer(storage) if storage else nullcontext(), _database(storage) as database:
-        new_because = _what_differs(database, tuning)
-        kept = optuna.create_study(
-            storage=database,
-            study_name=tuning.title,
-            direction="maximize",
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=BEFORE_PRUNING),
-            load_if_exists=True,
-        )
-        if "rests_on" not in kept.user_attrs:
-            kept.set_user_attr("rests_on", tuning.rests_on)
-        # Only one process writes here, so what is running was killed; it is tried again from its seed.
-        for killed in kept.get_trials(deepcopy=False, states=(states.RUNNING,)):
-            kept.tell(killed.number, state=states.FAIL)
-        yield kept, new_because
-
-
-@contextmanager
-def _database(storage: Path | None) -> Iterator[optuna.storages.BaseStorage]:
-    import optuna
-
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=BEFORE_PRUNING)
+    tried = optuna.create_study(direction="maximize", pruner=pruner)
     if storage is None:
-        yield optuna.storages.InMemoryStorage()
+        yield tried, lambda _: None, ()
         return
-    database = optuna.storages.RDBStorage(f"sqlite:///{(storage / 'optuna.db').resolve()}")
-    try:
-        yield database
-    finally:
-        database.remove_session()
-        database.engine.dispose()
+    with sole_writer(storage):
+        database = optuna.storages.RDBStorage(f"sqlite:///{(storage / DATABASE).resolve()}")
+        try:
+            new_because = _what_differs(database, tuning)
+            kept = optuna.create_study(
+                storage=database, study_name=tuning.title, direction="maximize", load_if_exists=True
+            )
+            if "rests_on" not in kept.user_attrs:
+                kept.set_user_attr("rests_on", tuning.rests_on)
+            tried.add_trials(kept.get_trials(deepcopy=False))
+            yield tried, kept.add_trial, new_because
+        finally:
+            database.remove_session()
+            database.engine.dispose()
 
 
 def _what_differs(database: optuna.storages.BaseStorage, tuning: Tuning) -> tuple[str, ...]:
