@@ -499,6 +499,9 @@ def prove(
     chicago: Annotated[
         Path, Parameter(help="The Chicago records; their studies are left out where absent.")
     ] = Path("../shared/chicago"),
+    parts: Annotated[
+        int | None, Parameter(help="Only the first so many seeds or parts of each study; the page says so.")
+    ] = None,
 ) -> None:
     """Run the studies that are too large for every test run, and write what held and what did not.
 
@@ -506,7 +509,7 @@ def prove(
     """
     from evenhand.prove import prove as run_studies
 
-    run_studies(only=only, out=out, chicago=chicago)
+    run_studies(only=only, out=out, chicago=chicago, parts=parts)
 
 
 def _days_after(text: str) -> tuple[date, ...]:

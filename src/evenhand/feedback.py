@@ -20,6 +20,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from evenhand.force.conduct import BREACHES, BREACHES_OF, WRONGLY_HELD_TO
 from evenhand.force.draws import Draws
 from evenhand.force.reviewers import codes_of, review
 from evenhand.force.truth import planted
@@ -145,7 +146,7 @@ def _scores(
 
 _FILES = {
     "person_key": pl.String, "as_of": pl.Date, "lead": pl.Boolean, "outcome": pl.String, "reviewed_at": pl.Datetime("us"),
-    "occurred_at": pl.Datetime("us"), "finding": pl.String, "finding_at": pl.Datetime("us"),
+    "occurred_at": pl.Datetime("us"), "breach": pl.String, "finding": pl.String, "finding_at": pl.Datetime("us"),
 }  # fmt: skip
 
 
@@ -170,13 +171,24 @@ def _reviewed(
     before = 1 + CONDUCT_WITHIN_DAYS * draws.of_row(codes, "day of conduct")
     follows = draws.of_row(codes, "finding") < FINDING_FOLLOWS
     becomes_case = (pl.col("outcome") == "confirmed") & (pl.col("route") == "assessment")
+    kinds = planted(data, [day]).select("person_key", kind=pl.col("typologies").list.first())
+    files_now = files_now.join(kinds, on="person_key", how="left", maintain_order="left")
     return files_now.with_columns(
+        breach=pl.Series(_breaches(files_now["kind"].to_list(), draws.of_row(codes, "breach"))),
         occurred_at=pl.lit(now) - pl.duration(days=pl.lit(pl.Series(before.astype(int)))),
         finding=pl.when(becomes_case).then(
             pl.when(pl.lit(pl.Series(follows))).then(pl.lit("MISCONDUCT")).otherwise(pl.lit("NOT_PROVEN"))
         ),
         finding_at=pl.col("reviewed_at") + pl.duration(days=pl.lit(pl.Series(wait.astype(int)))),
     ).select(pl.col(name).cast(dtype) for name, dtype in _FILES.items())  # fmt: skip
+
+
+def _breaches(kinds: Sequence[str | None], draws: np.ndarray) -> list[str]:
+    """What each case is said to breach: what the kind of conduct does, or what an innocent person is wrongly held to."""
+    of_kinds = [BREACHES_OF.get(kind or "", WRONGLY_HELD_TO) for kind in kinds]
+    return [
+        BREACHES[breaches[int(draw * len(breaches))]] for breaches, draw in zip(of_kinds, draws, strict=True)
+    ]
 
 
 def _written(workspace: Workspace, files: pl.DataFrame) -> _Written:
@@ -192,6 +204,7 @@ def _written(workspace: Workspace, files: pl.DataFrame) -> _Written:
         "known_at",
         "source",
         "withdrawn",
+        "breach",
         "finding",
         "finding_at",
         "superseded_at",

@@ -41,7 +41,7 @@ from features.labels import cohort
 from features.specs import Peers
 from models.backtest import AT_RULE, Backtest, Rankings, measure_rankings
 from models.choices import Variant, mean_of_dates, measure_choices
-from models.experiment import Experiment, run_experiment
+from models.experiment import Experiment, prepare, run_backtest, run_experiment
 from models.metrics import LEAST_DRAWS, Interval, percentile_interval, wilson
 from models.ranker import Params, usual_params
 from models.registry import forbidden_lineage
@@ -52,6 +52,8 @@ KEPT = Path("build/prove")
 DRAWS = 4000
 
 CASEY_SEEDS = range(9001, 9031)
+UNADJUSTED_SEEDS = CASEY_SEEDS[::3]  # on which the unadjusted model is trained too
+MAY_COST = 0.05  # planted cases that an even-handed model may miss of those the unadjusted one finds
 ADVERSARIAL_SEEDS = range(9031, 9041)
 PLANTED_PEOPLE = 10_000
 CAPACITIES = (0.01, 0.02, 0.05)  # of everyone; the first is the default capacity
@@ -116,14 +118,26 @@ class Study:
     measured_by: tuple[Callable[..., object], ...] = ()
 
 
-def prove(*, only: Sequence[str] | None, out: Path, chicago: Path) -> None:
-    """Run the studies and write the page of evidence; what was measured on this very code is not run again."""
+def prove(*, only: Sequence[str] | None, out: Path, chicago: Path, parts: int | None = None) -> None:
+    """Run the studies and write the page of evidence; what was measured on this very code is not run again.
+
+    Args:
+        parts: only the first so many parts of each study, where there is no time for all; the page says so.
+    """
     studies = _studies(chicago)
     if unknown := [name for name in only or () if name not in studies]:
         raise WrongUsage(f"--only {unknown[0]}: there is no such study. {did_you_mean(unknown[0], studies)}")
+    if parts is not None and parts < 1:
+        raise WrongUsage(f"--parts {parts}: at least one seed or part must be measured.")
     code = code_fingerprint()
     for name, study in studies.items():
         if only is None or name in only:
+            if parts is not None and parts < len(study.parts):
+                study = replace(
+                    study,
+                    about=f"{study.about}; only the first {parts} of {len(study.parts)} seeds or parts",
+                    parts=study.parts[:parts],
+                )
             heading(f"{name}: {study.about}")
             findings = study.conclude([_part(study, part, code) for part in study.parts])
             for finding in findings:
@@ -142,7 +156,7 @@ def _studies(chicago: Path) -> dict[str, Study]:
             parts=list(CASEY_SEEDS),
             run_part=lambda seed: _planted_part(int(seed), people=PLANTED_PEOPLE, preset="casey"),
             conclude=_conclude_planted,
-            measured_by=(_planted_part, _experiment),
+            measured_by=(_planted_part, _half_years),
         ),
         Study(
             name="adversarial",
@@ -151,7 +165,7 @@ def _studies(chicago: Path) -> dict[str, Study]:
             parts=list(ADVERSARIAL_SEEDS),
             run_part=lambda seed: _planted_part(int(seed), people=PLANTED_PEOPLE, preset="adversarial"),
             conclude=_conclude_adversarial,
-            measured_by=(_planted_part, _experiment),
+            measured_by=(_planted_part, _half_years),
         ),
         Study(
             name="null",
@@ -167,7 +181,7 @@ def _studies(chicago: Path) -> dict[str, Study]:
             parts=list(FIREWALL_SEEDS),
             run_part=lambda seed: _firewall_part(int(seed)),
             conclude=_conclude_firewall,
-            measured_by=(_firewall_part, _experiment, compare_scores, _with_same_duties),
+            measured_by=(_firewall_part, _experiment, _half_years, compare_scores, _with_same_duties),
         ),
     ]
     studies.append(
@@ -230,27 +244,43 @@ def _studies(chicago: Path) -> dict[str, Study]:
 
 def _planted_part(seed: int, *, people: int, preset: str) -> Part:
     with _simulated(seed, people=people, preset=preset, dense=False) as workspace:
-        backtest = _experiment(workspace, seed).backtest
-        truth = workspace.planted(backtest.test_as_ofs)
+        force, tests = workspace.force, _half_years(workspace)
+        truth = workspace.planted(tests)
         assert truth is not None
-        members = {day: cohort(workspace.force, workspace.accepted, day) for day in backtest.test_as_ofs}
-        at_first = backtest.at_capacity(round(CAPACITIES[0] * people))
-        return {
+        study = prepare(
+            force, workspace.accepted, test_as_ofs=tests, train_candidates=workspace.dates().candidates, until=workspace.dates().end
+        )  # fmt: skip
+        params = replace(usual_params(force, threads=workspace.config.study.threads), seed=seed)
+        backtest = run_backtest(study, params, capacity=round(CAPACITIES[0] * people), planted=truth)[0]
+        members = {day: cohort(force, workspace.accepted, day) for day in tests}
+        part: Part = {
             "yields": {
                 str(share): yields(backtest.at_capacity(round(share * people))) for share in CAPACITIES
             },
-            "innocents": listed_innocents(at_first, truth, members, list(KINDS)),
+            "innocents": listed_innocents(backtest, truth, members, list(KINDS)),
         }
+        if preset == "casey" and seed in UNADJUSTED_SEEDS:
+            unadjusted, _ = run_backtest(
+                study, replace(params, even_handed=False), capacity=backtest.capacity, planted=truth
+            )
+            part["unadjusted"] = {
+                "misconduct": yields(unadjusted)[OURS]["misconduct"],
+                "innocents": listed_innocents(unadjusted, truth, members, list(KINDS)),
+            }
+        return part
+
+
+def _half_years(workspace: Workspace) -> list[date]:
+    """The last three half-years: what is planted is known at once, so no test has to wait for findings."""
+    return [months_after(workspace.dates().end, -months) for months in (18, 12, 6)]
 
 
 def _experiment(workspace: Workspace, seed: int) -> Experiment:
-    """The last three half-years: what is planted is known at once, so no test has to wait for findings."""
-    dates = workspace.dates()
-    tests = [months_after(dates.end, -months) for months in (18, 12, 6)]
-    planted = workspace.planted([*tests, *dates.candidates])
+    dates, tests = workspace.dates(), _half_years(workspace)
     return run_experiment(
         workspace.force, workspace.accepted, test_as_ofs=tests, train_candidates=dates.candidates,
-        params=usual_params(workspace.force, threads=workspace.config.study.threads), seed=seed, planted=planted, until=dates.end, draws=200,
+        params=usual_params(workspace.force, threads=workspace.config.study.threads), seed=seed, planted=workspace.planted(tests),
+        until=dates.end, draws=200,
     )  # fmt: skip
 
 
@@ -262,7 +292,10 @@ def _conclude_planted(parts: Sequence[Part]) -> list[Finding]:
             set(by_seed[0]) - {OURS}, key=lambda method: sum(each[method]["misconduct"] for each in by_seed)
         )
         found += [_times_the_best(best, share, by_seed), _innocents_for_as_many(best, share, by_seed)]
-    return found + [_of_bearers(kind, [part["innocents"][kind] for part in parts]) for kind in KINDS]
+    found += [_of_bearers(kind, [part["innocents"][kind] for part in parts]) for kind in KINDS]
+    if both := [part for part in parts if "unadjusted" in part]:
+        found.append(_cost_of_even_hands(both))
+    return found
 
 
 def _conclude_adversarial(parts: Sequence[Part]) -> list[Finding]:
@@ -278,7 +311,7 @@ def _times_the_best(best: str, share: float, by_seed: Sequence[Mapping[str, Mapp
     ours, theirs = (np.array([each[method]["misconduct"] for each in by_seed]) for method in (OURS, best))
     interval = _ratio_of_totals(ours, theirs)
     short = [
-        str(seed) for seed, one, other in zip(CASEY_SEEDS, ours, theirs, strict=True) if one < 1.5 * other
+        str(seed) for seed, one, other in zip(CASEY_SEEDS, ours, theirs, strict=False) if one < 1.5 * other
     ]
     return Finding(
         claim=f"with {share:.0%} of the cohort listed, LightGBM finds at least 1.5 times the planted cases of the best baseline",
@@ -317,6 +350,28 @@ def _of_bearers(kind: str, by_seed: Sequence[Mapping[str, float]]) -> Finding:
     )
 
 
+def _cost_of_even_hands(parts: Sequence[Part]) -> Finding:
+    share = CAPACITIES[0]
+    ours = np.array([part["yields"][str(share)][OURS]["misconduct"] for part in parts])
+    unadjusted = np.array([part["unadjusted"]["misconduct"] for part in parts])
+    times = _ratio_of_totals(ours, unadjusted)
+    spared = {
+        kind: sum(part["unadjusted"]["innocents"][kind]["listed"] - part["innocents"][kind]["listed"] for part in parts)
+        for kind in KINDS
+    }  # fmt: skip
+    most = ", ".join(
+        f"{kind} {spared[kind]:+.0f}" for kind in sorted(spared, key=lambda kind: -spared[kind])[:6]
+    )
+    return Finding(
+        claim=f"setting people beside others with the same work and colleagues costs at most {MAY_COST:.0%} of the planted cases "
+        f"with {share:.0%} listed, also at the upper bound",
+        measured=f"{ours.sum():.0f} against {unadjusted.sum():.0f} unadjusted on {len(parts)} seeds: "
+        f"{1 - ours.sum() / unadjusted.sum():+.1%} fewer, 95 % interval {1 - times.high:+.1%} to {1 - times.low:+.1%}; innocent bearers "
+        f"spared: {most}",
+        holds=bool(1 - times.low <= MAY_COST),
+    )
+
+
 def _ratio_of_totals(ours: np.ndarray, theirs: np.ndarray) -> Interval:
     """The interval of a ratio of totals, with whole seeds resampled."""
     rng = np.random.default_rng(1)
@@ -329,7 +384,7 @@ def _more_than(method: str, share: float, parts: Sequence[Mapping[str, Mapping[s
     found = {name: np.array([part[name]["misconduct"] for part in parts]) for name in (OURS, method)}
     more = found[OURS] - found[method]
     interval = percentile_interval(np.concatenate([[more.sum()], _resampled_totals(more)]))
-    behind = [str(seed) for seed, difference in zip(ADVERSARIAL_SEEDS, more, strict=True) if difference <= 0]
+    behind = [str(seed) for seed, difference in zip(ADVERSARIAL_SEEDS, more, strict=False) if difference <= 0]
     return Finding(
         claim=f"with {share:.0%} of the cohort listed, LightGBM finds more planted misconduct than {method} in total, "
         "interval above zero",
@@ -372,7 +427,7 @@ def _experiment_settled(workspace: Workspace, seed: int) -> Experiment:
 
 
 def _conclude_null(parts: Sequence[Part]) -> list[Finding]:
-    passed = [str(seed) for seed, part in zip(NULL_SEEDS, parts, strict=True) if not part["refused"]]
+    passed = [str(seed) for seed, part in zip(NULL_SEEDS, parts, strict=False) if not part["refused"]]
     listing = sum(part["threshold"] for part in parts)
     refused = len(parts) - len(passed)
     range_of = wilson(refused, len(parts))
@@ -551,7 +606,7 @@ def _of_intervals(measure: str, reviewers: str, parts: Sequence[Mapping[str, flo
     )
     outside = [
         f"{scene}: {share:.1%}"
-        for scene, share in zip(SCENES, covers, strict=True)
+        for scene, share in zip(SCENES, covers, strict=False)
         if not COVERS[0] <= share <= COVERS[1]
     ]
     return Finding(
@@ -570,9 +625,8 @@ def _of_intervals(measure: str, reviewers: str, parts: Sequence[Mapping[str, flo
 
 def _feedback_part(seed: int) -> Part:
     with _simulated(seed, people=FEEDBACK_PEOPLE, months=FEEDBACK_MONTHS) as workspace:
-        return cycles(
-            workspace, seed=seed, params=Params(threads=1), progress=lambda step: say(f"    {step}")
-        )
+        params = replace(usual_params(workspace.force, threads=1), seed=seed)
+        return cycles(workspace, seed=seed, params=params, progress=lambda step: say(f"    {step}"))
 
 
 def _conclude_feedback(parts: Sequence[Part]) -> list[Finding]:

@@ -84,11 +84,14 @@ class Alleged:
         column: of a case's row, what was alleged.
         speaks_to: by value of it, the kinds of conduct (codes of typologies) that such an allegation may be about.
         beside: the feature that says who does the same work: what is much for one is usual for another.
+        colleagues: the cohort's descriptor that colleagues have in common: what all of them show is no one's conduct.
+            None where none says so.
     """
 
     column: str
     speaks_to: Mapping[str, tuple[str, ...]]
     beside: str
+    colleagues: str | None = None
 
     def allegations(self) -> dict[str, list[str]]:
         """By kind of conduct, the values that may be about it."""

@@ -24,7 +24,7 @@ from features.build import FeatureSchema, FeatureTable, build
 from features.definition import ForceDefinition
 from features.errors import DataRefused, WrongUsage
 from features.events import Records
-from features.labels import ABOUT
+from features.labels import ABOUT, cohort
 from features.labels import labels as read_labels
 from features.specs import Catalogue
 from features.store import FeatureStore
@@ -472,8 +472,9 @@ def teach(study: Study, as_ofs: Sequence[date], *, seen_by: date, params: Params
             schema,
             params,
             ways=directions(study.catalogue),
-            beside=_beside(study.force, learnt.rows),
-            kinds=concerns(study.catalogue, schema, learnt.about),
+            beside=_beside(study.force, learnt.rows, params),
+            teams=_teams(study, learnt.rows) if params.even_handed else None,
+            kinds=concerns(study.catalogue, schema, learnt.about, even_handed=params.even_handed),
         )
     return Teaching(features=features, targets=learnt.targets, taught=taught, confirmed=learnt.confirmed)
 
@@ -495,11 +496,29 @@ def grow(study: Study, teaching: Teaching, params: Params) -> Fitted:
     )
 
 
-def _beside(force: ForceDefinition, rows: pl.DataFrame) -> np.ndarray | None:
+def _beside(force: ForceDefinition, rows: pl.DataFrame, params: Params) -> np.ndarray | None:
     if force.outcome.alleged is None:
         return None
-    work = rows[force.outcome.alleged.beside].to_physical()
-    return alike(rows["as_of"].to_physical().to_numpy(), work.to_numpy())
+    dates = rows["as_of"].to_physical().to_numpy()
+    work = rows[force.outcome.alleged.beside].to_physical().to_numpy()
+    return alike(dates, work if params.even_handed else np.zeros(len(rows)))
+
+
+def _teams(study: Study, rows: pl.DataFrame) -> np.ndarray | None:
+    """For each row a number that colleagues at the same date have in common, nan where nobody is known to be one."""
+    alleged = study.force.outcome.alleged
+    if alleged is None or alleged.colleagues is None:
+        return None
+    known = pl.concat(
+        cohort(study.force, study.accepted, day).select(
+            "person_key", team=alleged.colleagues, as_of=pl.lit(day)
+        )
+        for day in rows["as_of"].unique().sort()
+    ).with_columns(
+        number=pl.when(pl.col("team").is_not_null()).then(pl.struct("as_of", "team").rank("dense"))
+    )
+    of_rows = rows.select(KEYS).join(known, on=list(KEYS), how="left", maintain_order="left")
+    return of_rows["number"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
 
 
 def find_threshold(backtest: Backtest, *, base_rate: float, min_lift: float) -> Threshold:

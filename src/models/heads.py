@@ -3,7 +3,8 @@
 A few dozen findings a kind of conduct, most of which nobody looked for, cannot tell by themselves which of two
 hundred columns matter. What the catalogue declares can: it says which columns speak to which conduct, and which
 way. So each kind of conduct gets a head of its own, a logistic regression that begins by taking all columns that
-speak to it as equally telling and moves from there as far as the findings push it. A person's opinion is the
+speak to it as equally telling and moves from there as far as the findings push it. What a person's colleagues
+show as well, the team or its terminals, planners and authorisers explain, and it is taken off. The opinion is the
 chance of a finding of at least one kind: one that is strong in one kind alone is not averaged away.
 
 Heads are used in training only: trees learn their opinion (`models.ranker`), and the trees are what is registered
@@ -28,6 +29,11 @@ MOST_ROWS = 150_000
 FROM_THE_TOP = 0.5
 # Fewer people who do the same work are too few to say what is usual in it.
 LEAST_ALIKE = 100
+# How much of what colleagues show is taken off, and how many of them, who show nothing, are added to steady their
+# mean. Taken off more than once, since a mean of few, drawn towards nothing, tells less than there is. Chosen on
+# development seeds.
+TAKEN_OFF = 1.5
+STEADY = 2
 # Of the share of people in whom a column, or the mean of all, is as high: how rarely is still told apart.
 RARITIES = (0.01, 0.001, 0.0001)
 
@@ -56,20 +62,66 @@ class Head:
         return probability(surprises @ self.weights + self.intercept)
 
 
-def opinion(features: np.ndarray, beside: np.ndarray, concerns: Sequence[Concern]) -> np.ndarray:
+def opinion(
+    features: np.ndarray,
+    beside: np.ndarray,
+    concerns: Sequence[Concern],
+    *,
+    teams: np.ndarray | None = None,
+) -> np.ndarray:
     """For each row, the chance of a finding of at least one of the kinds, `[rows]`.
 
     Args:
         features: `[rows, columns]`, unknown is nan.
         beside: from `alike`: people are set beside those with the same number.
         concerns: kinds without a finding, or without a column that speaks to them, say nothing.
+        teams: of each row, a number that colleagues at the same date have in common; nan for nobody's colleague.
+            None: nothing is known of teams.
     """
     none_of_them = np.ones(len(features))
     for concern in concerns:
         if concern.columns and 0 < concern.targets.sum() < len(features):
             telling = surprises(features, beside, concern.columns)
-            none_of_them *= 1 - fit(telling, concern.targets).chance(telling)
+            head = fit(telling, concern.targets)
+            if teams is None:
+                none_of_them *= 1 - head.chance(telling)
+            else:
+                own = beyond_colleagues(telling @ head.weights, beside, teams)
+                none_of_them *= 1 - _adding_up_to(concern.targets.sum(), own)
     return 1 - none_of_them
+
+
+def beyond_colleagues(shown: np.ndarray, beside: np.ndarray, teams: np.ndarray) -> np.ndarray:
+    """What each person shows beyond what their colleagues do, `[rows]`.
+
+    Colleagues count by how much more they show than others who do the same work; a team that shows less than
+    others takes nothing off and adds nothing.
+
+    >>> beyond_colleagues(np.array([4.0, 4.0, 0.0, 0.0]), np.zeros(4), np.array([1.0, 1.0, 2.0, np.nan]))
+    array([3., 3., 0., 0.])
+
+    Args:
+        shown: one number a row.
+        beside, teams: as for `opinion`.
+    """
+    rows = pl.DataFrame({"shown": shown, "beside": beside, "team": teams}).with_columns(
+        pl.col("team").fill_nan(None), more=pl.col("shown") - pl.col("shown").mean().over("beside")
+    )
+    others = pl.col("more").sum().over("team") - pl.col("more")
+    n_others = pl.len().over("team") - 1
+    theirs = pl.when(pl.col("team").is_not_null()).then(others / (n_others + STEADY)).otherwise(0.0)
+    return rows.select(pl.col("shown") - TAKEN_OFF * theirs.clip(lower_bound=0.0)).to_series().to_numpy()
+
+
+def _adding_up_to(findings: float, shown: np.ndarray) -> np.ndarray:
+    """Chances of the log-odds in `shown` and an intercept, which add up to the findings."""
+    from scipy.optimize import brentq
+
+    ends = log_odds(findings / len(shown)) - np.array([shown.max(), shown.min()])
+    if ends[0] == ends[1]:
+        return probability(shown + ends[0])
+    found = brentq(lambda intercept: probability(shown + intercept).sum() - findings, *ends)
+    return probability(shown + float(found))  # type: ignore[arg-type]  # without full_output it is a number
 
 
 def alike(dates: np.ndarray, work: np.ndarray) -> np.ndarray:

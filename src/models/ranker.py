@@ -51,6 +51,9 @@ class Params:
         taught_by: the heads, or one regression over all columns, which also learns from columns that speak to no
             conduct.
         teacher_share: how much of each target is the opinion of whoever teaches, the rest the label.
+        even_handed: whether the heads set people beside those who do the same work, take off what colleagues show as
+            well, and leave out columns in which ordinary explanations look like conduct. False only to measure what
+            that costs and whom it spares.
         labels: what is learnt from (see `models.splits`).
         seed: of every draw.
         threads: number of threads; fixed, so that sums are added in the same order.
@@ -66,6 +69,7 @@ class Params:
     monotone: bool = True
     taught_by: Taught = "regression"
     teacher_share: float = 0.8
+    even_handed: bool = True
     labels: LabelChoice = "settled"
     seed: int = 1
     threads: int = 2
@@ -107,6 +111,17 @@ class Params:
             "deterministic": True,
             "force_row_wise": True,
             "verbosity": -1,
+            **(self._for_heads() if self.taught_by == "heads" else {}),
+        }
+
+    def _for_heads(self) -> dict[str, object]:
+        """Heads judge by how much is usual in the work. LightGBM's ordinary way with directions forbids most trees that
+        ask for the work after a feature with one; and its ordinary settings see a role only of many people."""
+        return {
+            "monotone_constraints_method": "intermediate",
+            "cat_l2": 0.0,
+            "cat_smooth": 1.0,
+            "min_data_per_group": self.least_rows,
         }
 
 
@@ -114,25 +129,30 @@ def usual_params(force: ForceDefinition, *, threads: int = 2) -> Params:
     """How trees are grown for a force where nothing else is asked for.
 
     Heads have no noise that shrinkage must keep out, so trees may follow them closely. Chosen on simulated forces
-    of seeds 701 to 703. What is expected of open cases is learnt from where the force tells what they are about:
+    of seeds 701 and 702. What is expected of open cases is learnt from where the force tells what they are about:
     without that, it blurs more than the latest dates bring.
     """
     labels: LabelChoice = "expected" if force.outcome.precedents.kinds else "settled"
     if force.outcome.alleged is None:
         return Params(threads=threads, labels=labels)
     return Params(
-        rounds=500, leaves=8, learning_rate=0.1, l2_share=0.001, feature_share=0.3, taught_by="heads", teacher_share=1.0,
+        rounds=500, leaves=16, learning_rate=0.1, l2_share=0.001, feature_share=0.6, taught_by="heads", teacher_share=1.0,
         labels=labels, threads=threads,
     )  # fmt: skip
 
 
 def concerns(
-    catalogue: Catalogue, schema: FeatureSchema, found: Mapping[str, np.ndarray]
+    catalogue: Catalogue,
+    schema: FeatureSchema,
+    found: Mapping[str, np.ndarray],
+    *,
+    even_handed: bool = True,
 ) -> tuple[Concern, ...]:
     """Each kind of conduct with the columns that speak to it and tell it from ordinary explanations.
 
     Args:
         found: by kind of conduct, for each row the probability of a finding of it.
+        even_handed: False: also those that do not tell it from them.
     """
     ways, names = directions(catalogue), schema.names
     return tuple(
@@ -140,7 +160,7 @@ def concerns(
             columns={
                 place: ways[name]
                 for place, name in enumerate(names)
-                if name in ways and _tells(catalogue.idea_of(name), kind)
+                if name in ways and _tells(catalogue.idea_of(name), kind, even_handed)
             },
             targets=targets,
         )
@@ -148,8 +168,8 @@ def concerns(
     )
 
 
-def _tells(idea: Idea, kind: str) -> bool:
-    return idea.tells_apart and kind in idea.typologies
+def _tells(idea: Idea, kind: str, even_handed: bool) -> bool:
+    return kind in idea.typologies and (idea.tells_apart or not even_handed)
 
 
 def directions(catalogue: Catalogue) -> dict[str, int]:
@@ -181,6 +201,7 @@ def opinion(
     *,
     ways: Mapping[str, int] | None = None,
     beside: np.ndarray | None = None,
+    teams: np.ndarray | None = None,
     kinds: Sequence[Concern] = (),
 ) -> np.ndarray:
     """What whoever teaches says of each row, `[rows]`, however trees are grown; see `train`."""
@@ -189,7 +210,7 @@ def opinion(
         return teacher.opinion(features, confirmed, schema, _held_to(ways, params))
     if beside is None or not kinds:
         raise ValueError("heads need the kinds of conduct, and whom people are set beside: give both")
-    return heads.opinion(features, beside, kinds)
+    return heads.opinion(features, beside, kinds, teams=teams)
 
 
 def train(
@@ -200,6 +221,7 @@ def train(
     *,
     ways: Mapping[str, int] | None = None,
     beside: np.ndarray | None = None,
+    teams: np.ndarray | None = None,
     kinds: Sequence[Concern] = (),
     taught: np.ndarray | None = None,
 ) -> str:
@@ -210,6 +232,7 @@ def train(
         confirmed: 0 or 1 each, or the probability that they will be; nobody whose case is open counts as 0.
         ways: directions to hold features to, if `params.monotone`.
         beside: from `models.heads.alike`; needed where heads teach.
+        teams: who are colleagues, for the heads (see `models.heads.opinion`).
         kinds: from `concerns`, for the heads.
         taught: from `opinion`, where it is known already.
 
@@ -226,7 +249,9 @@ def train(
     targets = (1 - params.teacher_share) * confirmed
     if params.teacher_share > 0:
         if taught is None:
-            taught = opinion(features, confirmed, schema, params, ways=ways, beside=beside, kinds=kinds)
+            taught = opinion(
+                features, confirmed, schema, params, ways=ways, beside=beside, teams=teams, kinds=kinds
+            )
         targets = targets + params.teacher_share * taught
     kept, counts = heads.thinned(targets)
     rows = lightgbm.Dataset(

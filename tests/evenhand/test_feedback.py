@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -48,7 +49,7 @@ def test_a_case_of_a_lead_is_open_until_its_finding_and_takes_the_place_of_one_t
         [
             {
                 "person_key": somebody["person_key"], "as_of": date(2021, 1, 1), "lead": True, "outcome": "confirmed",
-                "reviewed_at": opened, "occurred_at": datetime(2020, 12, 1), "finding": "MISCONDUCT",
+                "reviewed_at": opened, "occurred_at": datetime(2020, 12, 1), "breach": "ORDERS", "finding": "MISCONDUCT",
                 "finding_at": datetime(2024, 1, 1),
             }
         ],
@@ -62,3 +63,9 @@ def test_a_case_of_a_lead_is_open_until_its_finding_and_takes_the_place_of_one_t
     ]
     assert somebody["case_id"] not in written["case_id"].to_list()
     assert written.filter(pl.col("source") != "TOOL_LEAD").height < came.height + 1
+
+
+def test_a_case_of_a_lead_is_about_what_its_conduct_breaches():
+    """Attendance is about duties, orders or honesty; whoever did nothing is held to something all the same."""
+    breaches = feedback._breaches(["T3", "T3", None], np.array([0.0, 0.99, 0.0]))
+    assert breaches == ["DUTIES", "HONESTY", "HONESTY"]

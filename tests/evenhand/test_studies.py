@@ -81,6 +81,27 @@ def test_a_study_is_not_run_twice_on_the_same_code_and_what_fails_stays_on_the_p
     assert "Command: `evenhand prove --only made`" in page
 
 
+def test_a_study_of_which_only_the_first_parts_were_run_says_so(tmp_path, monkeypatch):
+    study = Study(
+        name="made",
+        about="a study of three seeds",
+        parts=[7, 8, 9],
+        run_part=lambda part: {"part": part},
+        conclude=lambda parts: [
+            Finding(claim="all", measured=str([each["part"] for each in parts]), holds=True)
+        ],
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("evenhand.prove._studies", lambda _: {"made": study})
+    prove(only=None, out=tmp_path / "evidence.md", chicago=tmp_path / "none", parts=2)
+    page = (tmp_path / "evidence.md").read_text()
+    assert "A study of three seeds; only the first 2 of 3 seeds or parts." in page
+    assert "Seeds or parts: 7 to 8." in page
+    assert "[7, 8]" in page
+    with pytest.raises(WrongUsage, match="at least one"):
+        prove(only=None, out=tmp_path / "evidence.md", chicago=tmp_path / "none", parts=0)
+
+
 def test_a_study_run_again_leaves_the_others_on_the_page_and_tells_which_are_of_other_code(tmp_path):
     page = tmp_path / "evidence.md"
     for name, code in (("first", "abc"), ("second", "abc"), ("second", "def")):

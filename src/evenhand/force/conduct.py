@@ -41,6 +41,7 @@ BREACHES_OF = {
     "T1": (0, 1, 2), "T2": (0, 0, 1), "T3": (2, 1, 0), "T4": (3, 3, 1), "T5": (4, 8, 3), "T6": (1, 0, 9), "T7": (0, 0, 1),
     "T8": (0, 2, 8), "T9": (3, 3, 0),
 }  # fmt: skip
+WRONGLY_HELD_TO = (0, 1, 3)
 OTHER_BREACH_SHARES = (0.01, 0.03, 0.12, 0.01, 0.30, 0.09, 0.15, 0.06, 0.18, 0.05)
 SOURCES = ("SUPERVISOR", "COLLEAGUE", "ANON_LINE", "AUDIT", "PUBLIC", "VETTING", "POLICE_INTEL")
 # Where victims and witnesses are met.
@@ -402,7 +403,7 @@ def _other_cases(
     confirmed = rng.random(n) < (parameters["other_cases_proven"] if kind == "other" else 0.03)
     finding = np.where(confirmed, np.where(rng.random(n) < 0.25, 4, 3), rng.choice([1, 2], n, p=[0.75, 0.25]))
     severity = np.where(finding == 4, 3, rng.choice([0, 1, 2, 3], n, p=[0.15, 0.3, 0.43, 0.12]))
-    breach = rng.choice(10, n, p=OTHER_BREACH_SHARES) if kind == "other" else rng.choice([0, 1, 3], n)
+    breach = rng.choice(10, n, p=OTHER_BREACH_SHARES) if kind == "other" else rng.choice(WRONGLY_HELD_TO, n)
     source = rng.choice(5, n, p=[0.35, 0.2, 0.1, 0.05, 0.3])
     served = people.serving_on(person, happened)
     found = opened + _days_to_finding(rng, n, parameters)

@@ -92,6 +92,7 @@ FORCE = ForceDefinition(
         alleged=Alleged(
             column="breach",
             beside="role",
+            colleagues="team_code",
             speaks_to={
                 breach: (*kinds, "C", "M")
                 for breach, kinds in {

@@ -36,6 +36,10 @@ from features.specs import (
     total,
 )
 
+OWN_LATER_BOOK_OFFS = count(
+    ROSTER_CHANGE, OWN & (pl.col("field") == "BOOK_OFF") & (pl.col("minutes_changed") >= 30)
+)
+
 ROSTER_IDEAS = (
     Idea(
         name="own_changes", says="changes the person made to their own tours",
@@ -59,7 +63,7 @@ ROSTER_IDEAS = (
     ),
     Idea(
         name="own_later_book_offs", says="book-off times the person moved back by half an hour or more on their own tours",
-        of=count(ROSTER_CHANGE, OWN & (pl.col("field") == "BOOK_OFF") & (pl.col("minutes_changed") >= 30)),
+        of=OWN_LATER_BOOK_OFFS,
         windows=QUARTER_AND_YEAR, unit="changes",
         family="own roster changes", typologies=ROSTER + OVERTIME, innocent=(LATE_RECORD, ON_BEHALF),
         more_is_concern=True,
@@ -161,6 +165,11 @@ ROSTER_IDEAS = (
     *beside_peers(
         "own_late_changes", "late changes to their own tours that nobody asked for", count(ROSTER_CHANGE, pl.col("own_wish") & LATE), TOURS, family="own roster changes",
         typologies=ROSTER, innocent=(LATE_RECORD, ON_BEHALF),
+    ),
+    *beside_peers(
+        "own_later_book_offs", "book-off times the person moved back by half an hour or more on their own tours",
+        OWN_LATER_BOOK_OFFS, TOURS, family="own roster changes",
+        typologies=ROSTER + OVERTIME, innocent=(LATE_RECORD, ON_BEHALF),
     ),
     *beside_peers(
         "own_minutes_added", "minutes added to their own tours by their own changes",
