@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import contributions, features, month
+from benchmarks import contributions, features, month, tuning
 from models.ranker import Params
+from tests.models.test_tuning import asked, told
 
 ROOT = Path(__file__).parents[1]
 
@@ -50,3 +51,14 @@ def test_the_last_month_is_held_back_and_brought_back_whole(tmp_path):
     assert [path.stem for path in data.rglob("*.parquet")] == ["2020-01"]
     month._bring_back(later, data)
     assert len(list(data.rglob("*.parquet"))) == 3
+
+
+@pytest.mark.slow
+def test_trials_that_are_kept_are_those_that_are_not(tmp_path):
+    ends: list[str] = []
+    found = [
+        told(way(asked(), 3, tmp_path / "mlruns", lambda: ends.append("ended")).trials)
+        for way in tuning.WAYS.values()
+    ]
+    assert found[0] == found[1]
+    assert len(ends) == 6

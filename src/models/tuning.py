@@ -233,7 +233,8 @@ class Tuned:
     def says(self) -> str:
         """The answer in two sentences."""
         n_pruned = sum(trial.state == "pruned" for trial in self.trials)
-        tried = f"{len(self.trials)} trials ({n_pruned} pruned) on {len(self.tuning_dates)} dates before {self.before}."
+        days = "1 date" if len(self.tuning_dates) == 1 else f"{len(self.tuning_dates)} dates"
+        tried = f"{len(self.trials)} trials ({n_pruned} pruned) on {days} before {self.before}."
         if self.best is self.usual:
             return f"{tried} None did better than the usual parameters, which are recommended."
         lead = (

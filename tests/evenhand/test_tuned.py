@@ -26,7 +26,7 @@ def tuned(run, folder, records) -> Path:
         told = run(folder, "tune", "--trials", "2", *TESTED, "--data", str(records))
         assert told.code == 0, told.err
         assert [line[:8] for line in told.err.splitlines()] == ["trial 0:", "trial 1:"]
-        assert "2 trials (0 pruned) on 1 dates before 2024-01-01." in told.out
+        assert "2 trials (0 pruned) on 1 date before 2024-01-01." in told.out
         trained = run(
             folder, "train", "--tuned", "tuning", "--name", "grown", *TESTED, "--data", str(records)
         )
