@@ -15,7 +15,7 @@ import polars as pl
 
 from evenhand.config import Config
 from evenhand.leads.review import outcomes
-from evenhand.steps import print_account, print_comparison, print_decision, print_samples
+from evenhand.steps import print_account, print_comparison, print_concerns, print_decision, print_samples
 from evenhand.story import (
     TRIAL,
     ask_for_release,
@@ -70,6 +70,7 @@ def run_demo(config: Config, *, officers: int, months: int, progress: Callable[[
     heading("5. Confirmed against wrong at the same capacity")
     comparison = workspace.compare([trained.run_id])
     print_comparison(comparison)
+    print_concerns(workspace.by_concern())
     print_samples(workspace.sample_estimates())
     chart = comparison.write_chart(workspace.home / "compare.svg")
     card = workspace.card(version, written_at=midnight(end))

@@ -257,6 +257,19 @@ def print_comparison(comparison: Comparison) -> None:
         )
 
 
+def print_concerns(concerns: pl.DataFrame) -> None:
+    """What became of the leads of each kind of concern."""
+    if concerns.is_empty():
+        return
+    heading(
+        "live: leads by what they are mostly about; the share is of those decided, with its 95 % interval"
+    )
+    share = pl.format(
+        "{} % ({} to {})", *((100 * pl.col(name)).round().cast(pl.Int64) for name in ("share", "low", "high"))
+    )
+    show(concerns.with_columns(share_confirmed=share.fill_null("cannot tell")).drop("share", "low", "high"))
+
+
 def print_samples(samples: SampleEstimates | None) -> None:
     """Base rate, precision and recall by the review samples, the naive estimate beside them."""
     if samples is not None:
@@ -292,6 +305,7 @@ def compare(
 ) -> None:
     comparison = workspace.compare(runs, capacity=capacity)
     samples, batches = workspace.sample_estimates(), workspace.batches_kept()
+    concerns = workspace.by_concern()
     if chart:
         comparison.write_chart(chart)
     if as_json:
@@ -301,6 +315,7 @@ def compare(
                 "reference": comparison.reference,
                 "rankings": comparison.frame().to_dicts(),
                 "live": live,
+                "concerns": concerns.to_dicts(),
                 "samples": None if samples is None else samples.frame().to_dicts(),
                 "stability": comparison.stability().to_dicts(),
                 "agreement": comparison.agreement().to_dicts(),
@@ -312,6 +327,7 @@ def compare(
     say(f"Reference: {comparison.reference}. Every list has the same capacity; intervals are 95 %, paired.")
     print_comparison(comparison)
     print_stability(comparison, batches)
+    print_concerns(concerns)
     print_samples(samples)
     if chart:
         say(f"\nDrawn to {chart}")
@@ -510,6 +526,7 @@ def score(
                 "model": scored.batch.model,
                 "as_of": as_of,
                 "people": scored.batch.frame.height,
+                "concerns_above_threshold": dict(_concerns_above(scored.batch.frame).iter_rows()),
                 "folder": str(scored.folder),
                 "leads": opened,
             }
@@ -519,6 +536,12 @@ def score(
     say(scored.batch.threshold.says)
     say(scored.no_leads_because or str(scored.opened))
     say(f"Scores, contributions and reasons: {out or scored.folder}")
+
+
+def _concerns_above(frame: pl.DataFrame) -> pl.DataFrame:
+    """How many of those above the threshold have a score that is mostly about each kind of conduct: concern, people."""
+    above = frame.filter(pl.col("above_threshold")).drop_nulls("concern")
+    return above.group_by("concern").len("people").sort("people", "concern", descending=[True, False])
 
 
 def leads_list(workspace: Workspace, *, as_of: date | None, as_json: bool) -> None:

@@ -571,6 +571,15 @@ class Workspace:
         with self.register() as register:
             return sample_estimates(register, force=self.force.name)
 
+    def by_concern(self) -> pl.DataFrame:
+        """What became of the leads opened so far, by kind of concern (see `evenhand.leads.estimates.by_concern`)."""
+        from evenhand.leads import estimates
+
+        if self.force.use == "validation":
+            return pl.DataFrame(schema=estimates.CONCERNS)
+        with self.register() as register:
+            return estimates.by_concern(register, force=self.force.name)
+
     @contextmanager
     def register(self) -> Iterator[Register]:
         """The register of leads, brought to its present form."""
@@ -871,6 +880,7 @@ class Workspace:
                 rescore=rescore,
                 evidence_of=evidence_of,
                 innocent_of=lambda column: batch.words[column].innocent,
+                typologies=self.force.typologies,
                 scored_at=at,
             )
 

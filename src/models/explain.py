@@ -196,6 +196,42 @@ def rests_on_records(features: np.ndarray, words: Mapping[str, Wording]) -> np.n
     return known & (present | (nonzero & (features != 0)))
 
 
+def concerns(by_feature: np.ndarray, words: Mapping[str, Wording]) -> pl.DataFrame:
+    """The kind of conduct that each person's score is mostly about, and how much of what raises it is about that.
+
+    Only what raises the score counts, and of that only what speaks to some kind of conduct: context names nothing.
+    A feature that speaks to several kinds counts in equal parts for each. Of kinds that tie the first by code is named.
+
+    Args:
+        by_feature: log-odds `[people, features]`, in the order of `words`.
+
+    Returns:
+        One row a person: `concern` (a code of the force's typologies) and `concern_share` (above 0, at most 1); both
+        null where nothing that raises the score speaks to any kind.
+
+    >>> def wording(*kinds):
+    ...     return Wording(says="", unit="", family="", window_days=None, typologies=kinds, innocent=(),
+    ...                    rests="nonzero", computed="")
+    >>> words = {"claims": wording("T2"), "late claims": wording("T1", "T2"), "role": wording()}
+    >>> concerns(np.array([[0.3, 0.2, 2.0], [-0.3, 0.2, 0.0], [-0.3, 0.0, 2.0]]), words).rows()
+    [('T2', 0.8), ('T1', 0.5), (None, None)]
+    """
+    kinds = sorted({kind for wording in words.values() for kind in wording.typologies})
+    about = np.zeros((len(by_feature), len(kinds)))
+    for column, wording in enumerate(words.values()):
+        for kind in wording.typologies:
+            about[:, kinds.index(kind)] += by_feature[:, column].clip(min=0.0) / len(wording.typologies)
+    most, in_all = about.max(axis=1, initial=0.0), about.sum(axis=1)
+    share = np.divide(most, in_all, out=np.full_like(most, np.nan), where=in_all > 0)
+    first = about.argmax(axis=1) if kinds else np.zeros(len(about), dtype=np.int64)
+    named = [
+        kinds[kind] if top > 0 else None for kind, top in zip(first.tolist(), most.tolist(), strict=True)
+    ]
+    return pl.DataFrame(
+        {"concern": pl.Series(named, dtype=pl.String), "concern_share": pl.Series(share).fill_nan(None)}
+    )
+
+
 def reasons(
     people: pl.DataFrame,
     features: np.ndarray,

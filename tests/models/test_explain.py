@@ -15,6 +15,7 @@ from models.explain import (
     Contributions,
     Wording,
     by_family,
+    concerns,
     contributions,
     families,
     reasons,
@@ -168,6 +169,40 @@ def test_contributions_by_quadrature_that_do_not_add_up_give_no_reasons_either()
     booster = grown(rows, labels)
     with pytest.raises(ArithmeticError, match="miss the raw score"):
         contributions(booster, rows, raw_scores(booster, rows) + 1e-6)
+
+
+def concerns_of(*by_feature: list[float]) -> list[tuple[str | None, float | None]]:
+    """What each person's score is about, by contributions of claims (T2), late claims (T1 and T2) and the role."""
+    words = {
+        "claims": WORDS["claims_90d"],
+        "late": replace(WORDS["claims_90d"], typologies=("T2", "T1")),
+        "tenure": WORDS["tenure"],
+    }
+    return concerns(np.array(by_feature).reshape(-1, 3), words).rows()
+
+
+def test_a_score_is_about_the_kind_to_which_most_of_what_raises_it_speaks():
+    assert concerns_of([0.3, 0.2, 0.0]) == [("T2", pytest.approx(0.8))]
+    assert concerns_of([-0.9, 0.2, 0.0], [0.9, -0.2, 0.0]) == [("T1", 0.5), ("T2", 1.0)]
+
+
+def test_context_names_no_kind_and_takes_no_part_in_its_share():
+    assert concerns_of([0.3, 0.0, 5.0], [0.0, 0.0, 5.0], [-0.1, 0.0, -5.0]) == [
+        ("T2", 1.0),
+        (None, None),
+        (None, None),
+    ]
+
+
+def test_of_kinds_that_tie_the_first_by_code_is_named():
+    assert concerns_of([0.0, 0.7, 0.0]) == [("T1", 0.5)]
+
+
+def test_nobody_and_a_catalogue_of_context_alone_name_no_kind():
+    assert concerns_of() == []
+    found = concerns(np.array([[0.4], [-0.2]]), {"tenure": WORDS["tenure"]})
+    assert found.rows() == [(None, None), (None, None)]
+    assert found.schema == {"concern": pl.String, "concern_share": pl.Float64}
 
 
 def test_features_of_one_family_are_one_reason():

@@ -74,6 +74,22 @@ def test_planted_conduct_comes_first_and_the_reason_for_it_rests_on_records(batc
     assert "days before 2023-12-31" in reason["words"] or "days before 2024-01-01" in reason["words"]
 
 
+def test_planted_conduct_is_named_by_its_kind_from_the_contributions_that_are_shown(batch: ScoreBatch):
+    assert batch.frame["concern"].head(10).to_list() == ["T2"] * 10
+    raising = batch.contributions.select(
+        pl.sum_horizontal(
+            pl.col(column).clip(0) for column, words in batch.words.items() if words.typologies == (kind,)
+        ).alias(kind)
+        for kind in ("C", "T2")
+    )
+    np.testing.assert_allclose(
+        batch.frame["concern_share"].to_numpy(),
+        raising.select(pl.max_horizontal("C", "T2") / (pl.col("C") + pl.col("T2"))).to_series().to_numpy(),
+        rtol=1e-12,
+    )
+    assert (raising["T2"] > raising["C"]).sum() == (batch.frame["concern"] == "T2").sum()
+
+
 def test_reasons_for_push_up_and_reasons_against_push_down(batch: ScoreBatch):
     signs = batch.reasons.group_by("direction").agg(
         low=pl.col("contribution").min(), high=pl.col("contribution").max()

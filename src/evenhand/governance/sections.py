@@ -339,6 +339,10 @@ def _features(facts: CardFacts) -> Section:
         "Features",
         [
             Paragraph(f"Features in the model: {len(facts.features)}. {lineage}"),
+            Paragraph(
+                "A lead names its kind of concern: the kind of conduct to which most of what raises the score speaks, by the "
+                "contributions that are shown as reasons. It tells a reviewer what to look at, and is no finding."
+            ),
             *(_family(facts, family) for family in families),
         ],
     )

@@ -1,6 +1,6 @@
-"""What the reviews of leads and samples say of everybody: base rate, precision and recall by batch.
+"""What the reviews say: of everybody by leads and samples (base rate, precision, recall), and of leads by kind of concern.
 
-For counting, not for reviewers: it rests on who was drawn by lot.
+For counting, not for reviewers: it tells leads from those who were drawn by lot.
 """
 
 from __future__ import annotations
@@ -15,10 +15,14 @@ from sqlalchemy import select
 
 from evenhand.leads.register import Register
 from evenhand.leads.review import outcomes
-from evenhand.leads.tables import Batch
+from evenhand.leads.tables import OUTCOMES, Batch
+from models.metrics import wilson
 from models.sampling import CELL, DECIDED, LEAD, Estimates, estimates
 
 ALL_BATCHES = "all"
+# Of fewer decided leads nobody can tell what share is confirmed.
+DECIDED_TO_TELL = 10
+NOT_NAMED = "not named"
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,3 +108,52 @@ def _cells(register: Register, *, force: str, known_before: datetime | None) -> 
         .filter(pl.col("decided").sum().over("batch") > 0)
         .select("batch", "as_of", "model", *CELL)
     )
+
+
+CONCERNS = pl.Schema(
+    {
+        "concern": pl.String(), "leads": pl.Int64(), "confirmed": pl.Int64(), "wrong": pl.Int64(),
+        "inconclusive": pl.Int64(), "open": pl.Int64(), "share": pl.Float64(), "low": pl.Float64(), "high": pl.Float64(),
+    }
+)  # fmt: skip
+
+
+def by_concern(register: Register, *, force: str, known_before: datetime | None = None) -> pl.DataFrame:
+    """What became of the leads of a force, by the kind of conduct each is mostly about; samples have no part in it.
+
+    Args:
+        known_before: only batches and reviews made before this instant; all of them where None.
+
+    Returns:
+        A row a kind, that of most leads first: `concern` (in the words of its latest batch), how many `leads` were
+        opened, and of these `confirmed`, `wrong`, `inconclusive` and `open`. `share` is that of the confirmed among
+        confirmed and wrong with Wilson's 95 % interval `low` to `high`; null where fewer than `DECIDED_TO_TELL` are
+        decided, for nobody can tell.
+    """
+    with register.reading() as session:
+        batches = session.scalars(
+            select(Batch).where(Batch.force == force).order_by(Batch.scored_at, Batch.id)
+        )
+        words = {code: says for batch in batches for code, says in (batch.typologies or {}).items()}
+    leads = outcomes(register, known_before=known_before).filter(
+        pl.col("force") == force, pl.col("kind") == "lead"
+    )
+    counted = (
+        leads.with_columns(pl.col("concern").replace(words).fill_null(NOT_NAMED))
+        .group_by("concern")
+        .agg(
+            pl.len().cast(pl.Int64).alias("leads"),
+            *((pl.col("outcome") == name).sum().cast(pl.Int64).alias(name) for name in (*OUTCOMES, "open")),
+        )
+        .sort("leads", "concern", descending=[True, False])
+    )
+    rows = [{**row, **_confirmed_share(row["confirmed"], row["wrong"])} for row in counted.to_dicts()]
+    return pl.DataFrame(rows, schema=CONCERNS)
+
+
+def _confirmed_share(confirmed: int, wrong: int) -> dict[str, float | None]:
+    decided = confirmed + wrong
+    if decided < DECIDED_TO_TELL:
+        return {"share": None, "low": None, "high": None}
+    interval = wilson(confirmed, decided)
+    return {"share": confirmed / decided, "low": interval.low, "high": interval.high}

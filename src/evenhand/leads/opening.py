@@ -46,7 +46,7 @@ NOT_OF_THE_ROW = (*EVIDENCE_COLUMNS, "part", "value")
 class Scored(Protocol):
     """What is needed of a batch of scores; one row a person, all of one as-of date.
 
-    `frame` is `[person_key, as_of, score, raw, rank]`. `reasons` is `[person_key, direction, family, words,
+    `frame` is `[person_key, as_of, score, raw, rank, concern, concern_share]`. `reasons` is `[person_key, direction, family, words,
     value, unit, window_days, contribution, rests_on_records, column]`, strongest first within a person.
     """
 
@@ -174,6 +174,8 @@ class _Listed:
     kind: str
     stratum: str
     inclusion: float
+    concern: str | None
+    concern_share: float | None
     evidence: Mapping[str, pl.DataFrame]
 
 
@@ -196,6 +198,7 @@ def open_leads(
     rescore: Rescore,
     evidence_of: EvidenceOf,
     innocent_of: Callable[[str], Iterable[str]],
+    typologies: Mapping[str, str],
     scored_at: datetime,
 ) -> Opened:
     """Opens the leads of one batch and says what became of everyone above the threshold.
@@ -209,6 +212,7 @@ def open_leads(
         rescore: scores of the given people from rows recorded since a review.
         evidence_of: the source rows behind feature columns of people.
         innocent_of: the ordinary explanations of a feature column, kept with the reason.
+        typologies: the force's kinds of conduct in words, by code, kept with the batch.
         scored_at: when the scores were made; naive, in the force's clock.
     """
     if scored_at.tzinfo is not None or scored_at.date() != permit.on:
@@ -229,6 +233,7 @@ def open_leads(
                 demo=permit.demo,
                 **terms.kept(),
                 strata=dict(choice.strata),
+                typologies=dict(typologies),
                 **choice.counts,
             )
             session.add(batch)
@@ -393,11 +398,10 @@ def _as_listed(
     people: Sequence[tuple[object, float, int]], kind: str, shown: _Shown, design: pl.DataFrame
 ) -> list[_Listed]:
     shown.ask(key for key, _, _ in people)
-    chances = {
-        key: (stratum, inclusion)
-        for key, stratum, inclusion in design.filter(_is_among(key for key, _, _ in people))
-        .select("person_key", "stratum", "inclusion")
-        .iter_rows()
+    listed = design.filter(_is_among(key for key, _, _ in people))
+    more = {
+        row.pop("person_key"): row
+        for row in listed.select("person_key", "stratum", "inclusion", "concern", "concern_share").to_dicts()
     }
     return [
         _Listed(
@@ -405,9 +409,8 @@ def _as_listed(
             score=score,
             rank=rank,
             kind=kind,
-            stratum=chances[key][0],
-            inclusion=chances[key][1],
             evidence=shown.rows(key),
+            **more[key],
         )
         for key, score, rank in people
     ]
@@ -460,6 +463,8 @@ def _lead(batch: Batch, one: _Listed) -> Lead:
         kind=one.kind,
         stratum=one.stratum,
         inclusion=one.inclusion,
+        concern=one.concern,
+        concern_share=one.concern_share,
     )
 
 

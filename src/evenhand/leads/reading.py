@@ -1,7 +1,8 @@
 """What a reviewer is shown: files in an order that says nothing, each with its reasons and its records.
 
 Kind, score, rank and threshold never appear here, nor how much a reason weighs: a file drawn at random must
-look like any other, and a reviewer judges the records, not the number.
+look like any other, and a reviewer judges the records, not the number. What the reasons are mostly about is said
+of every file alike, and never as a finding.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ LIST_SCHEMA = pl.Schema(
         "lead": pl.String(),
         "as_of": pl.Date(),
         "person_key": pl.String(),
+        "concern": pl.String(),
         "first_reason": pl.String(),
         "route": pl.String(),
         "outcome": pl.String(),
@@ -39,8 +41,9 @@ LIST_SCHEMA = pl.Schema(
 
 
 def leads_frame(register: Register, *, batch: str | None = None, open_only: bool = False) -> pl.DataFrame:
-    """The files before the reviewers: `[lead, as_of, person_key, first_reason, route, outcome]`.
+    """The files before the reviewers: `[lead, as_of, person_key, concern, first_reason, route, outcome]`.
 
+    `concern` is the kind of conduct that a file is mostly about, in words; null where none is named.
     Newest date first, then by the lead's name, which is a hash: the order tells neither rank nor kind.
     """
     chosen = select(Lead).order_by(Lead.as_of.desc(), Lead.id)
@@ -50,11 +53,13 @@ def leads_frame(register: Register, *, batch: str | None = None, open_only: bool
         first = {reason.lead_id: reason.words for reason in session.scalars(strongest_last)}
         route = {row.lead_id: row.route for row in session.scalars(ROUTES_IN_TIME)}
         outcome = {row.lead_id: row.outcome for row in session.scalars(REVIEWS_IN_TIME)}
+        kinds = {row.id: row.typologies or {} for row in session.scalars(select(Batch))}
         rows = [
             (
                 lead.id,
                 lead.as_of,
                 lead.person_key,
+                kinds[lead.batch_id].get(lead.concern or "", lead.concern),
                 first.get(lead.id),
                 route.get(lead.id),
                 outcome.get(lead.id, "open"),
@@ -97,12 +102,19 @@ class ShownReview:
 
 @dataclass(frozen=True)
 class ShownLead:
-    """One file, for the terminal (`str`) and for a notebook (`_repr_html_`)."""
+    """One file, for the terminal (`str`) and for a notebook (`_repr_html_`).
+
+    Attributes:
+        concern: the kind of conduct that the reasons for it are mostly about, in words.
+        concern_share: how much of what speaks for it is about that.
+    """
 
     lead: str
     person_key: str
     as_of: date
     demo: bool
+    concern: str | None
+    concern_share: float | None
     reasons: tuple[ShownReason, ...]
     routes: tuple[tuple[str, datetime], ...]
     reviews: tuple[ShownReview, ...]
@@ -124,6 +136,7 @@ class ShownLead:
         if self.demo:
             yield DEMO_NOTICE
         yield f"Lead {self.lead}: person {self.person_key}, as of {self.as_of}"
+        yield from filter(None, [about(self.concern, self.concern_share)])
         yield "A lead is a question about records, not a finding about a person."
         yield "\nLook first for an ordinary explanation:"
         yield from (
@@ -143,6 +156,7 @@ class ShownLead:
 
     def _repr_html_(self) -> str:
         notice = f"<p><strong>{escape(DEMO_NOTICE)}</strong></p>" if self.demo else ""
+        mostly = about(self.concern, self.concern_share)
         look = "".join(f"<li>{escape(words)}</li>" for words in self.look_first_for)
         reviews = "".join(f"<p>Review: {escape(_review_line(review))}</p>" for review in self.reviews)
         routes = "".join(
@@ -151,6 +165,7 @@ class ShownLead:
         return (
             f"<section aria-label='Lead {escape(self.lead)}'>{notice}"
             f"<h3>Lead {escape(self.lead)}: person {escape(self.person_key)}, as of {self.as_of}</h3>"
+            f"{f'<p>{escape(mostly)}</p>' if mostly else ''}"
             "<p>A lead is a question about records, not a finding about a person.</p>"
             f"<h4>Look first for an ordinary explanation</h4><ul>{look or '<li>none is declared</li>'}</ul>"
             f"{self._reasons_html('for')}{self._reasons_html('against')}{routes}{reviews}</section>"
@@ -163,6 +178,20 @@ class ShownLead:
             if items
             else f"<h4>Reasons {direction}</h4><p>None.</p>"
         )
+
+
+def about(concern: str | None, share: float | None) -> str | None:
+    """What the reasons for a lead are about, in a sentence; None where no kind of conduct is named.
+
+    >>> about("misuse of systems", 0.62)
+    'What speaks for this lead is mostly about misuse of systems (62 % of it).'
+    >>> about("misuse of systems", 0.31)
+    'What speaks for this lead is about several things, most of all misuse of systems (31 % of it).'
+    """
+    if concern is None or share is None:
+        return None
+    so_much = "mostly about" if share >= 0.5 else "about several things, most of all"
+    return f"What speaks for this lead is {so_much} {concern} ({100 * share:.0f} % of it)."
 
 
 def show_lead(register: Register, lead: str) -> ShownLead:
@@ -184,6 +213,8 @@ def show_lead(register: Register, lead: str) -> ShownLead:
             person_key=found.person_key,
             as_of=found.as_of,
             demo=batch.demo,
+            concern=(batch.typologies or {}).get(found.concern or "", found.concern),
+            concern_share=found.concern_share,
             reasons=tuple(_shown(session, reason) for reason in reasons),
             routes=tuple((row.route, row.decided_at) for row in routes),
             reviews=tuple(_shown_review(row) for row in reviews),

@@ -200,6 +200,8 @@ OUTCOME_SCHEMA = pl.Schema(
         "rank": pl.Int64(),
         "stratum": pl.String(),
         "inclusion": pl.Float64(),
+        "concern": pl.String(),
+        "concern_share": pl.Float64(),
         "outcome": pl.String(),
         "reviewed_at": pl.Datetime("us"),
         "innocent_explanation": pl.String(),
@@ -211,7 +213,7 @@ def outcomes(register: Register, *, known_before: datetime | None = None) -> pl.
     """One row for each lead and each sampled file, with its latest review's outcome or `open`.
 
     Columns `[batch, force, lead, model, as_of, opened_at, person_key, kind, rank, stratum, inclusion,
-    outcome, reviewed_at, innocent_explanation]`. It tells lead from sample and gives rank and chance of
+    concern, concern_share, outcome, reviewed_at, innocent_explanation]`. It tells lead from sample and gives rank and chance of
     review: it is for counting, not for reviewers. Routes have no part in it.
 
     Args:
@@ -239,4 +241,5 @@ def _outcome_row(batch: Batch, lead: Lead, review: Review | None) -> tuple[objec
     if review is not None:
         found = (review.outcome, review.reviewed_at, review.innocent_explanation)
     opened = (batch.id, batch.force, lead.id, batch.model, lead.as_of, batch.scored_at)
-    return (*opened, lead.person_key, lead.kind, lead.rank, lead.stratum, lead.inclusion, *found)
+    drawn = (lead.person_key, lead.kind, lead.rank, lead.stratum, lead.inclusion)
+    return (*opened, *drawn, lead.concern, lead.concern_share, *found)

@@ -45,7 +45,8 @@ class Batch(Base):
     `id` is a hash of everything that decides the outcome, so that the same run is the same batch. Everyone
     above the threshold is opened, already open, cleared, without a record to show, or over capacity. `strata`
     tells how many could have been reviewed in each stratum of the review samples; null in batches made
-    before there were strata.
+    before there were strata. `typologies` are the kinds of conduct by code, in the words of the day; null in
+    batches made before leads named theirs.
     """
 
     __tablename__ = "batch"
@@ -72,6 +73,7 @@ class Batch(Base):
     band_sample_size: Mapped[int]
     bands: Mapped[list[float]] = mapped_column(JSON)
     strata: Mapped[dict[str, int] | None] = mapped_column(JSON)
+    typologies: Mapped[dict[str, str] | None] = mapped_column(JSON)
     scored_at: Mapped[datetime]
     simulated: Mapped[bool]
     demo: Mapped[bool]
@@ -91,7 +93,9 @@ class Lead(Base):
     """One person in one batch, listed by score or drawn by lot.
 
     `kind`, `stratum` and `inclusion` (the chance of being reviewed at all, known before the draw) are never
-    shown to a reviewer; the latter two are null in batches made before there were strata.
+    shown to a reviewer; the latter two are null in batches made before there were strata. `concern` is the kind
+    of conduct (a code) that the score is mostly about and `concern_share` how much of what raises it is about that;
+    both null where nothing that does speaks to any kind, and in batches made before leads named theirs.
     """
 
     __tablename__ = "lead"
@@ -101,6 +105,8 @@ class Lead(Base):
         CheckConstraint('"rank" >= 1', name="rank"),
         CheckConstraint(filled("person_key"), name="person_key"),
         CheckConstraint("inclusion > 0 AND inclusion <= 1", name="inclusion"),
+        CheckConstraint("concern_share > 0 AND concern_share <= 1", name="concern_share"),
+        CheckConstraint("(concern IS NULL) = (concern_share IS NULL)", name="concern_with_its_share"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -112,6 +118,8 @@ class Lead(Base):
     kind: Mapped[str]
     stratum: Mapped[str | None]
     inclusion: Mapped[float | None]
+    concern: Mapped[str | None]
+    concern_share: Mapped[float | None]
 
 
 class Reason(Base):

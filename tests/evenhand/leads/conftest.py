@@ -27,6 +27,8 @@ TERMS = Terms(
     samples=Sizes(),
 )
 
+TYPOLOGIES = {"T2": "overtime fraud", "T4": "misuse of systems"}
+
 Rescored = Mapping[str, float]
 
 
@@ -57,7 +59,7 @@ def reason(person: str, **changes: object) -> dict[str, object]:
 def batch(
     scores: Mapping[str, float], *, as_of: date = AS_OF, reasons: Sequence[Mapping[str, object]] | None = None
 ) -> Batch:
-    """A cohort with these scores; everyone has one reason for and one against unless others are given."""
+    """A cohort with these scores, mostly about overtime; everyone has one reason for and one against unless others are given."""
     ranked = sorted(scores, key=lambda person: (-scores[person], person))
     given = reasons
     if given is None:
@@ -88,10 +90,23 @@ def batch(
                 "score": [scores[person] for person in ranked],
                 "raw": [0.0] * len(ranked),
                 "rank": range(1, len(ranked) + 1),
+                "concern": ["T2"] * len(ranked),
+                "concern_share": [0.62] * len(ranked),
             }
         ),
         reasons=pl.DataFrame(given, schema_overrides={"window_days": pl.Int64, "value": pl.Float64}),
     )
+
+
+def about(batch: Batch, concerns: Mapping[str, tuple[str | None, float | None]]) -> Batch:
+    """The same cohort, with what the scores of some people are about, and how much of what raises them."""
+    people = batch.frame["person_key"]
+    named = [concerns.get(person, ("T2", 0.62)) for person in people]
+    columns = {
+        "concern": pl.Series([kind for kind, _ in named], dtype=pl.String),
+        "concern_share": pl.Series([share for _, share in named], dtype=pl.Float64),
+    }
+    return Batch(frame=batch.frame.with_columns(**columns), reasons=batch.reasons)
 
 
 def rows_behind(person: object, column: str) -> pl.DataFrame:
@@ -148,6 +163,7 @@ class Opening:
             rescore=nobody_rescored if rescored is None else self._rescoring(rescored),
             evidence_of=self._counting(of_each(evidence_of)),
             innocent_of=innocent_of,
+            typologies=TYPOLOGIES,
             scored_at=at,
         )
 

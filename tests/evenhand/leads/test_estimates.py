@@ -7,11 +7,13 @@ from datetime import date, datetime
 import polars as pl
 import pytest
 
-from evenhand.leads.estimates import sample_estimates
+from evenhand.leads.estimates import by_concern, sample_estimates
 from evenhand.leads.register import Register
 from evenhand.leads.review import outcomes, record_reviews
+from evenhand.steps import print_concerns
+from models.metrics import wilson
 from models.sampling import Sizes
-from tests.evenhand.leads.conftest import Opening, review_rows
+from tests.evenhand.leads.conftest import Opening, about, batch, review_rows
 
 COHORT = {f"p{number:03}": 0.9 - number / 300 for number in range(203)}
 SAMPLES = Sizes(random=20, by_band=10, bands=(0.1, 0.5))
@@ -80,3 +82,57 @@ def test_reviews_made_later_are_not_known_yet(register: Register, opening: Openi
     opening(COHORT, samples=SAMPLES)
     decide(register, as_of=JANUARY, confirmed={"p000"})
     assert sample_estimates(register, force="simulated", known_before=datetime(2024, 1, 20)) is None
+
+
+@pytest.fixture
+def reviewed(register: Register, opening: Opening) -> Register:
+    """Thirteen leads about overtime, two about systems, one about neither, and samples; some decided."""
+    people = [f"p{number:03}" for number in range(16)]
+    kinds = {"p013": ("T4", 0.9), "p014": ("T4", 0.4), "p015": (None, None)}
+    opening(about(batch(COHORT), kinds), capacity=len(people), samples=SAMPLES)
+    found = dict.fromkeys(people[:9], "confirmed") | {
+        "p009": "wrong",
+        "p010": "wrong",
+        "p011": "inconclusive",
+    }
+    found |= {"p013": "confirmed", "p014": "confirmed"}
+    files = outcomes(register)
+    sampled = files.filter(pl.col("kind") == "sample")["person_key"].to_list()
+    found |= dict.fromkeys(sampled, "wrong")
+    rows = [
+        (lead, found[person], datetime(2024, 1, 20))
+        for lead, person in files.select("lead", "person_key").iter_rows()
+        if person in found
+    ]
+    record_reviews(register, review_rows(*rows))
+    return register
+
+
+def test_leads_are_counted_by_what_they_are_about_and_samples_are_not(reviewed: Register) -> None:
+    found = by_concern(reviewed, force="simulated")
+    assert found.drop("share", "low", "high").rows() == [
+        ("overtime fraud", 13, 9, 2, 1, 1), ("misuse of systems", 2, 2, 0, 0, 0), ("not named", 1, 0, 0, 0, 1),
+    ]  # fmt: skip
+
+
+def test_the_confirmed_share_of_a_kind_is_told_only_where_enough_is_decided(reviewed: Register) -> None:
+    found = by_concern(reviewed, force="simulated").select("share", "low", "high").rows()
+    interval = wilson(9, 11)
+    assert found == [(9 / 11, interval.low, interval.high), (None, None, None), (None, None, None)]
+
+
+def test_what_came_later_or_belongs_to_another_force_is_not_counted_by_kind(reviewed: Register) -> None:
+    before = by_concern(reviewed, force="simulated", known_before=datetime(2024, 1, 20))
+    assert before.select("concern", "leads", "open")[0].row(0) == ("overtime fraud", 13, 13)
+    assert by_concern(reviewed, force="elsewhere").is_empty()
+
+
+def test_nobody_can_tell_is_printed_and_not_left_blank(
+    reviewed: Register, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_concerns(by_concern(reviewed, force="simulated"))
+    told = capsys.readouterr().out
+    assert "82 % (52 to 95)" in told
+    assert told.count("cannot tell") == 2
+    print_concerns(by_concern(reviewed, force="elsewhere"))
+    assert capsys.readouterr().out == ""

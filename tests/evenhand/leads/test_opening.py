@@ -25,7 +25,9 @@ from models.sampling import Sizes
 from tests.evenhand.leads.conftest import (
     AS_OF,
     TERMS,
+    TYPOLOGIES,
     Opening,
+    about,
     batch,
     no_rows,
     of_each,
@@ -284,6 +286,20 @@ def test_each_file_tells_its_stratum_and_how_likely_it_was(register: Register, o
     assert strata == {"lead": 3, "band 1": 20, "band 2": 80, "band 3": 100}
 
 
+def test_leads_and_sampled_files_alike_keep_what_they_are_about_in_the_words_of_the_day(
+    register: Register, opening: Opening
+) -> None:
+    kinds = {"ann": ("T4", 0.31), "dee": ("T4", 1.0), "eve": (None, None)}
+    opening(about(batch(FIVE), kinds), samples=Sizes(random=2))
+    kept = outcomes(register).sort("person_key").select("person_key", "kind", "concern", "concern_share")
+    assert kept.rows() == [
+        ("ann", "lead", "T4", 0.31), ("bob", "lead", "T2", 0.62), ("cyd", "lead", "T2", 0.62),
+        ("dee", "sample", "T4", 1.0), ("eve", "sample", None, None),
+    ]  # fmt: skip
+    with register.reading() as session:
+        assert session.scalars(select(Batch.typologies)).one() == TYPOLOGIES
+
+
 def test_a_person_cleared_by_a_sampled_review_is_cleared(register: Register, opening: Opening) -> None:
     first = opening({"ann": 0.1, "bob": 0.9}, samples=Sizes(random=1))
     clear(register, first, "ann", at=datetime(2024, 2, 1))
@@ -403,6 +419,7 @@ def test_leave_to_score_is_for_its_own_day(opening: Opening) -> None:
             rescore=lambda people: people,
             evidence_of=of_each(rows_behind),
             innocent_of=lambda column: (),
+            typologies={},
             scored_at=datetime(2024, 1, 1, 9),
         )
 

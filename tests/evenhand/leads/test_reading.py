@@ -13,7 +13,7 @@ from evenhand.leads.register import Register
 from evenhand.leads.review import record_reviews, record_routes
 from features.errors import WrongUsage
 from models.sampling import Sizes
-from tests.evenhand.leads.conftest import Opening, batch, reason, review_rows
+from tests.evenhand.leads.conftest import Opening, about, batch, reason, review_rows
 from tests.evenhand.leads.test_review import routes
 
 TWENTY = {f"p{number:02}": 0.99 - number / 25 for number in range(20)}
@@ -40,6 +40,7 @@ def test_neither_list_nor_file_tells_score_rank_kind_or_threshold(
         "lead",
         "as_of",
         "person_key",
+        "concern",
         "first_reason",
         "route",
         "outcome",
@@ -66,6 +67,7 @@ def test_the_file_shows_reasons_for_and_against_their_rows_and_what_to_look_for_
     assert str(shown) == "\n".join(
         [
             f"Lead {shown.lead}: person ann, as of 2024-01-01",
+            "What speaks for this lead is mostly about overtime fraud (62 % of it).",
             "A lead is a question about records, not a finding about a person.",
             "",
             "Look first for an ordinary explanation:",
@@ -80,6 +82,23 @@ def test_the_file_shows_reasons_for_and_against_their_rows_and_what_to_look_for_
             "  - role: planner",
         ]
     )
+
+
+def test_the_file_and_the_list_say_what_they_are_about_in_words_and_never_as_a_finding(
+    register: Register, opening: Opening
+) -> None:
+    kinds = {"ann": ("T4", 0.31), "bob": ("T2", 0.5), "cyd": (None, None)}
+    opened = opening(about(batch({"ann": 0.9, "bob": 0.8, "cyd": 0.7}), kinds))
+    ann, bob, cyd = (show_lead(register, lead_id(opened.batch, person)) for person in ("ann", "bob", "cyd"))
+    several = "What speaks for this lead is about several things, most of all misuse of systems (31 % of it)."
+    for shown in (str(ann), ann._repr_html_()):
+        assert several in shown
+        assert "not a finding" in shown[shown.index(several) :]
+    assert "is mostly about overtime fraud (50 % of it)." in str(bob)
+    assert (bob.concern, bob.concern_share) == ("overtime fraud", 0.5)
+    assert "What speaks for this lead" not in str(cyd) + cyd._repr_html_()
+    listed = dict(leads_frame(register).select("person_key", "concern").iter_rows())
+    assert listed == {"ann": "misuse of systems", "bob": "overtime fraud", "cyd": None}
 
 
 def test_a_long_record_is_shown_in_part_and_kept_in_full(register: Register, opening: Opening) -> None:

@@ -16,7 +16,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
-from evenhand.leads.estimates import sample_estimates
+from evenhand.leads.estimates import by_concern, sample_estimates
+from evenhand.leads.reading import leads_frame, show_lead
 from evenhand.leads.register import MIGRATIONS, Register, _alembic, open_register
 from evenhand.leads.review import outcomes
 from evenhand.leads.tables import Base, Lead, Review, RouteTaken
@@ -109,6 +110,27 @@ def test_a_register_of_the_first_schema_keeps_its_batches(tmp_path: Path) -> Non
         assert sample_estimates(register, force="simulated") is None
 
 
+def test_leads_opened_before_they_named_a_kind_of_concern_name_none(tmp_path: Path) -> None:
+    file = tmp_path / "register.db"
+    with open_register(file) as register:
+        Opening(register)({"ann": 0.9, "bob": 0.1})
+        with register.engine.begin() as connection:
+            config = _alembic()
+            config.attributes["connection"] = connection
+            command.downgrade(config, "0003")
+        assert not {"concern", "concern_share"} & {
+            each["name"] for each in inspect(register.engine).get_columns("lead")
+        }
+    with open_register(file) as register:
+        assert outcomes(register).select("person_key", "concern", "concern_share").rows() == [
+            ("ann", None, None)
+        ]
+        assert leads_frame(register)["concern"].to_list() == [None]
+        shown = show_lead(register, outcomes(register)["lead"][0])
+        assert "What speaks for this lead" not in str(shown) + shown._repr_html_()
+        assert by_concern(register, force="simulated").select("concern", "leads").rows() == [("not named", 1)]
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [
@@ -139,6 +161,10 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         "UPDATE lead SET batch_id = 'no such batch'",
         "UPDATE lead SET person_key = ' '",
         "UPDATE lead SET inclusion = 0",
+        "UPDATE lead SET concern_share = 0",
+        "UPDATE lead SET concern_share = 1.01",
+        "UPDATE lead SET concern_share = NULL",
+        "UPDATE lead SET concern = NULL",
         "UPDATE batch SET opened = capacity + 1, above_threshold = capacity + 1",
         "UPDATE batch SET above_threshold = above_threshold + 1",
         "UPDATE reason SET direction = 'neither'",
