@@ -30,7 +30,7 @@ def main(share: float = 1.0) -> None:
     force.main(people, MONTHS)
     month.main(people, MONTHS)
     contributions.main(people)
-    tuning.main(max(FEWEST_PEOPLE, int(tuning.PEOPLE * min(1.0, share))))
+    tuning.main(tuning.PEOPLE if share >= 1 else FEWEST_PEOPLE)
 
 
 if __name__ == "__main__":
