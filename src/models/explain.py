@@ -196,7 +196,7 @@ def rests_on_records(features: np.ndarray, words: Mapping[str, Wording]) -> np.n
     return known & (present | (nonzero & (features != 0)))
 
 
-def concerns(by_feature: np.ndarray, words: Mapping[str, Wording]) -> pl.DataFrame:
+def kind_of_concern(by_feature: np.ndarray, words: Mapping[str, Wording]) -> pl.DataFrame:
     """The kind of conduct that each person's score is mostly about, and how much of what raises it is about that.
 
     Only what raises the score counts, and of that only what speaks to some kind of conduct: context names nothing.
@@ -213,7 +213,7 @@ def concerns(by_feature: np.ndarray, words: Mapping[str, Wording]) -> pl.DataFra
     ...     return Wording(says="", unit="", family="", window_days=None, typologies=kinds, innocent=(),
     ...                    rests="nonzero", computed="")
     >>> words = {"claims": wording("T2"), "late claims": wording("T1", "T2"), "role": wording()}
-    >>> concerns(np.array([[0.3, 0.2, 2.0], [-0.3, 0.2, 0.0], [-0.3, 0.0, 2.0]]), words).rows()
+    >>> kind_of_concern(np.array([[0.3, 0.2, 2.0], [-0.3, 0.2, 0.0], [-0.3, 0.0, 2.0]]), words).rows()
     [('T2', 0.8), ('T1', 0.5), (None, None)]
     """
     kinds = sorted({kind for wording in words.values() for kind in wording.typologies})

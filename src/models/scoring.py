@@ -23,7 +23,7 @@ from features.events import Records
 from features.specs import Catalogue
 from features.store import FeatureStore
 from models.booster import matrix, probability, raw_scores, read_booster
-from models.explain import Wording, by_family, concerns, contributions, families, reasons
+from models.explain import Wording, by_family, contributions, families, kind_of_concern, reasons
 from models.metrics import places
 from models.trained import Threshold, TrainedModel
 
@@ -36,7 +36,7 @@ class ScoreBatch:
 
     Attributes:
         frame: person_key, as_of, score (probability), raw (log-odds), rank (1 is highest; who ties shares
-            it), above_threshold, concern and concern_share (see `models.explain.concerns`); highest first.
+            it), above_threshold, concern and concern_share (see `models.explain.kind_of_concern`); highest first.
         contributions: person_key, as_of, base, and one column a feature; log-odds that add up to raw.
         families: person_key, as_of, and one column a reason family: its features' contributions summed.
         reasons: the strongest reasons for and against (see `models.explain.reasons`), in the frame's order
@@ -163,7 +163,7 @@ def score_table(
             raw=pl.Series(raw),
             rank=pl.Series(raw).rank("min", descending=True).cast(pl.Int64),
             above_threshold=pl.Series(raw >= model.threshold.raw),
-        ).hstack(concerns(found.by_feature, model.words)),
+        ).hstack(kind_of_concern(found.by_feature, model.words)),
         contributions=people.with_columns(pl.lit(found.base).alias("base")).hstack(
             pl.DataFrame(found.by_feature, schema=list(model.schema.names), orient="row")
         ),

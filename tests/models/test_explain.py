@@ -15,9 +15,9 @@ from models.explain import (
     Contributions,
     Wording,
     by_family,
-    concerns,
     contributions,
     families,
+    kind_of_concern,
     reasons,
     rests_on_records,
     sentence,
@@ -178,7 +178,7 @@ def concerns_of(*by_feature: list[float]) -> list[tuple[str | None, float | None
         "late": replace(WORDS["claims_90d"], typologies=("T2", "T1")),
         "tenure": WORDS["tenure"],
     }
-    return concerns(np.array(by_feature).reshape(-1, 3), words).rows()
+    return kind_of_concern(np.array(by_feature).reshape(-1, 3), words).rows()
 
 
 def test_a_score_is_about_the_kind_to_which_most_of_what_raises_it_speaks():
@@ -200,7 +200,7 @@ def test_of_kinds_that_tie_the_first_by_code_is_named():
 
 def test_nobody_and_a_catalogue_of_context_alone_name_no_kind():
     assert concerns_of() == []
-    found = concerns(np.array([[0.4], [-0.2]]), {"tenure": WORDS["tenure"]})
+    found = kind_of_concern(np.array([[0.4], [-0.2]]), {"tenure": WORDS["tenure"]})
     assert found.rows() == [(None, None), (None, None)]
     assert found.schema == {"concern": pl.String, "concern_share": pl.Float64}
 

@@ -340,8 +340,8 @@ def _features(facts: CardFacts) -> Section:
         [
             Paragraph(f"Features in the model: {len(facts.features)}. {lineage}"),
             Paragraph(
-                "A lead names its kind of concern: the kind of conduct to which most of what raises the score speaks, by the "
-                "contributions that are shown as reasons. It tells a reviewer what to look at, and is no finding."
+                "A lead names its kind of concern: the kind of conduct to which the largest part of what raises the score "
+                "speaks, by the contributions that its reasons are made of. It says what to look at, and is no finding."
             ),
             *(_family(facts, family) for family in families),
         ],
