@@ -296,6 +296,7 @@ class Idea:
         innocent: ordinary explanations a reviewer should look for first.
         tells_apart: False where an ordinary explanation raises it of which no record that may be read tells, so that
             misconduct and the explanation look alike in it. It is shown; what misconduct looks like is not learnt from it.
+        at_heart_of: of the conduct it speaks to, that which consists of just this; with the others it only goes along.
         more_is_concern: True where a higher value can only ever mean more concern; None where it depends.
         research: the isolated study this belongs to; None for an ordinary feature.
         aspect: what side of the matter it shows; follows from how it is computed where None.
@@ -310,9 +311,16 @@ class Idea:
     typologies: tuple[str, ...] = ()
     innocent: tuple[str, ...] = ()
     tells_apart: bool = True
+    at_heart_of: tuple[str, ...] = ()
     more_is_concern: bool | None = None
     research: str | None = None
     aspect: Aspect | None = None
+
+    def __post_init__(self) -> None:
+        if not set(self.at_heart_of) <= set(self.typologies):
+            raise ValueError(
+                f"{self.name} is at the heart of conduct it does not speak to: {self.at_heart_of}"
+            )
 
     @property
     def side(self) -> Aspect:

@@ -2,8 +2,9 @@
 
 A few dozen findings a kind of conduct, most of which nobody looked for, cannot tell by themselves which of two
 hundred columns matter. What the catalogue declares can: it says which columns speak to which conduct, and which
-way. So each kind of conduct gets a head of its own, a logistic regression that begins by taking all columns that
-speak to it as equally telling and moves from there as far as the findings push it. What a person's colleagues
+way. So each kind of conduct gets a head of its own, a logistic regression that begins by taking what the conduct
+consists of as half of what tells and all ideas that speak to it as the other half, and moves from there as far as
+the findings push it. What a person's colleagues
 show as well, the team or its terminals, planners and authorisers explain, and it is taken off. The opinion is the
 chance of a finding of at least one kind: one that is strong in one kind alone is not averaged away.
 
@@ -21,10 +22,13 @@ import polars as pl
 
 from models.booster import log_odds, probability
 
-# How hard findings must push: the precision of the normal prior around equal weights. Chosen on development seeds.
+# How hard findings must push: the precision of the normal prior around the weights of the beginning. Chosen on
+# development seeds.
 PULL = 10.0
+# What share of these falls on what the conduct consists of, where the catalogue says what that is.
+ON_THE_CONDUCT = 0.5
 # Rows a head or the trees look at: more of the same say nothing new, and take time in proportion.
-MOST_ROWS = 150_000
+MOST_ROWS = 50_000
 # Of those, the share taken from the top, where findings are; the rest is spread evenly over everybody else.
 FROM_THE_TOP = 0.5
 # Fewer people who do the same work are too few to say what is usual in it.
@@ -40,15 +44,27 @@ RARITIES = (0.01, 0.001, 0.0001)
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Concern:
-    """One kind of conduct: the columns that speak to it, and what was found of it.
+    """One kind of conduct: the ideas that speak to it, and what was found of it.
 
     Attributes:
-        columns: positions of features, with 1 where more is more concern and -1 where less is.
+        ideas: of each, its columns (one a window): positions of features, with 1 where more is more concern and -1
+            where less is.
         targets: for each row the probability that a finding of this kind is made, 0 or 1 where that is known.
+        at_heart: places in `ideas` of what the conduct consists of; the others only go with it.
     """
 
-    columns: Mapping[int, int]
+    ideas: Sequence[Mapping[int, int]]
     targets: np.ndarray
+    at_heart: tuple[int, ...] = ()
+
+    def beginning(self) -> np.ndarray:
+        """The share of each idea in what tells, before anything was found."""
+        n_ideas = len(self.ideas)
+        shares = np.full(n_ideas, 1 / n_ideas)
+        if self.at_heart:
+            shares *= 1 - ON_THE_CONDUCT
+            shares[list(self.at_heart)] += ON_THE_CONDUCT / len(self.at_heart)
+        return shares
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -74,15 +90,15 @@ def opinion(
     Args:
         features: `[rows, columns]`, unknown is nan.
         beside: from `alike`: people are set beside those with the same number.
-        concerns: kinds without a finding, or without a column that speaks to them, say nothing.
+        concerns: kinds without a finding, or without an idea that speaks to them, say nothing.
         teams: of each row, a number that colleagues at the same date have in common; nan for nobody's colleague.
             None: nothing is known of teams.
     """
     none_of_them = np.ones(len(features))
     for concern in concerns:
-        if concern.columns and 0 < concern.targets.sum() < len(features):
-            telling = surprises(features, beside, concern.columns)
-            head = fit(telling, concern.targets)
+        if concern.ideas and 0 < concern.targets.sum() < len(features):
+            telling = by_idea(features, beside, concern.ideas)
+            head = fit(telling, concern.targets, concern.beginning())
             if teams is None:
                 none_of_them *= 1 - head.chance(telling)
             else:
@@ -161,6 +177,14 @@ def surprises(features: np.ndarray, beside: np.ndarray, columns: Mapping[int, in
     return found
 
 
+def by_idea(features: np.ndarray, beside: np.ndarray, ideas: Sequence[Mapping[int, int]]) -> np.ndarray:
+    """How rarely as much is seen in the most surprising window of each idea, `[rows, ideas]`.
+
+    Conduct of a few weeks shows in a short window, steady conduct in a long one; the mean of both would blur either.
+    """
+    return np.column_stack([surprises(features, beside, columns).max(axis=1) for columns in ideas])
+
+
 def thinned(order_by: np.ndarray, *, most: int = MOST_ROWS) -> tuple[np.ndarray, np.ndarray]:
     """Rows that stand for all: the highest, and of the others every so many, each with the weight of those it stands for.
 
@@ -184,21 +208,25 @@ def thinned(order_by: np.ndarray, *, most: int = MOST_ROWS) -> tuple[np.ndarray,
     return kept, weights[kept]
 
 
-def fit(telling: np.ndarray, targets: np.ndarray, *, pull: float = PULL) -> Head:
-    """The head that the targets make of equal weights.
+def fit(
+    telling: np.ndarray, targets: np.ndarray, beginning: np.ndarray | None = None, *, pull: float = PULL
+) -> Head:
+    """The head that the targets make of the weights of the beginning.
 
-    Equal weights are so steep that a mean surprise seen in one person of ten times fewer has ten times the odds.
+    These are so steep that a mean surprise, weighted so, seen in one person of ten times fewer has ten times the odds.
 
     Args:
-        telling: from `surprises`.
+        telling: `[rows, columns]`, from `by_idea` or `surprises`.
         targets: 0 to 1, neither all 0 nor all 1.
+        beginning: shares of the columns, adding up to 1; equal ones where None.
         pull: what it costs a weight to leave its place.
     """
     from scipy.optimize import minimize
 
     n_columns = telling.shape[1]
-    mean = telling.mean(axis=1, dtype=np.float64)
-    start = np.full(n_columns, _steepness(mean) / n_columns)
+    shares = np.full(n_columns, 1 / n_columns) if beginning is None else beginning
+    mean = telling @ shares
+    start = _steepness(mean) * shares
     # Whoever was found is always looked at: those are few, and nobody else can stand for them.
     kept, counts = thinned(np.where(targets > 0, np.inf, mean))
     rows, known = telling[kept].astype(np.float64), targets[kept]

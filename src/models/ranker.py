@@ -148,28 +148,33 @@ def concerns(
     *,
     even_handed: bool = True,
 ) -> tuple[Concern, ...]:
-    """Each kind of conduct with the columns that speak to it and tell it from ordinary explanations.
+    """Each kind of conduct with the ideas that speak to it and tell it from ordinary explanations.
 
     Args:
         found: by kind of conduct, for each row the probability of a finding of it.
         even_handed: False: also those that do not tell it from them.
     """
-    ways, names = directions(catalogue), schema.names
+    ways, places = directions(catalogue), {name: place for place, name in enumerate(schema.names)}
+    telling = [
+        (
+            idea,
+            {places[column]: ways[column] for column in idea.columns if column in places and column in ways},
+        )
+        for idea in catalogue.ideas
+        if idea.tells_apart or not even_handed
+    ]
+    about = {
+        kind: [(idea, columns) for idea, columns in telling if columns and kind in idea.typologies]
+        for kind in found
+    }
     return tuple(
         Concern(
-            columns={
-                place: ways[name]
-                for place, name in enumerate(names)
-                if name in ways and _tells(catalogue.idea_of(name), kind, even_handed)
-            },
+            ideas=[columns for _, columns in about[kind]],
             targets=targets,
+            at_heart=tuple(place for place, (idea, _) in enumerate(about[kind]) if kind in idea.at_heart_of),
         )
         for kind, targets in found.items()
     )
-
-
-def _tells(idea: Idea, kind: str, even_handed: bool) -> bool:
-    return kind in idea.typologies and (idea.tells_apart or not even_handed)
 
 
 def directions(catalogue: Catalogue) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from models import heads
-from models.heads import Concern, beyond_colleagues, fit, opinion, surprises, thinned
+from models.heads import Concern, beyond_colleagues, by_idea, fit, opinion, surprises, thinned
 
 PEOPLE = 4000
 SHOWN = arrays(np.float64, 12, elements=st.one_of(st.just(np.nan), st.floats(-3, 3).map(round).map(float)))
@@ -22,6 +23,11 @@ def traces(seed: int, columns: int, *, bearers: int, strength: float) -> tuple[n
     rng = np.random.default_rng(seed)
     bears = np.arange(PEOPLE) < bearers
     return rng.poisson(1.0 + strength * bears[:, None], (PEOPLE, columns)).astype(float), bears
+
+
+def of_columns(columns: Mapping[int, int], targets: np.ndarray) -> Concern:
+    """A kind of conduct to which each column speaks by itself."""
+    return Concern(ideas=[{column: way} for column, way in columns.items()], targets=targets)
 
 
 def places_of(bears: np.ndarray, scores: np.ndarray) -> float:
@@ -89,15 +95,15 @@ def test_few_findings_find_the_others_who_show_the_same():
     shown, bears = traces(6, 12, bearers=80, strength=1.5)
     found = np.zeros(PEOPLE)
     found[:8] = 1
-    concern = Concern(columns=dict.fromkeys(range(12), 1), targets=found)
+    concern = of_columns(dict.fromkeys(range(12), 1), targets=found)
     assert places_of(bears, opinion(shown, np.zeros(PEOPLE), [concern])) > 0.8
 
 
 def test_the_opinion_is_the_chance_of_a_finding_of_at_least_one_kind():
     shown, bears = traces(7, 4, bearers=60, strength=2.0)
     kinds = [
-        Concern(columns={0: 1, 1: 1}, targets=bears.astype(float)),
-        Concern(columns={1: 1, 2: 1, 3: 1}, targets=np.roll(bears, 20).astype(float)),
+        of_columns({0: 1, 1: 1}, targets=bears.astype(float)),
+        of_columns({1: 1, 2: 1, 3: 1}, targets=np.roll(bears, 20).astype(float)),
     ]
     one, other, either = (opinion(shown, np.zeros(PEOPLE), some) for some in (kinds[:1], kinds[1:], kinds))
     assert either == pytest.approx(1 - (1 - one) * (1 - other))
@@ -105,10 +111,10 @@ def test_the_opinion_is_the_chance_of_a_finding_of_at_least_one_kind():
 
 def test_a_kind_without_a_finding_or_a_column_says_nothing():
     shown, bears = traces(8, 2, bearers=40, strength=3.0)
-    told = Concern(columns={0: 1}, targets=bears.astype(float))
+    told = of_columns({0: 1}, targets=bears.astype(float))
     silent = [
-        Concern(columns={1: 1}, targets=np.zeros(PEOPLE)),
-        Concern(columns={}, targets=bears.astype(float)),
+        of_columns({1: 1}, targets=np.zeros(PEOPLE)),
+        of_columns({}, targets=bears.astype(float)),
     ]
     alone, beside = (opinion(shown, np.zeros(PEOPLE), kinds) for kinds in ([told], [told, *silent]))
     assert np.array_equal(alone, beside)
@@ -117,7 +123,7 @@ def test_a_kind_without_a_finding_or_a_column_says_nothing():
 def test_a_column_in_which_nobody_stands_out_leaves_everybody_alike():
     shown = np.ones((PEOPLE, 1))
     found = (np.arange(PEOPLE) < 5).astype(float)
-    assert opinion(shown, np.zeros(PEOPLE), [Concern(columns={0: 1}, targets=found)]) == pytest.approx(
+    assert opinion(shown, np.zeros(PEOPLE), [of_columns({0: 1}, targets=found)]) == pytest.approx(
         5 / PEOPLE, rel=1e-2
     )
 
@@ -149,7 +155,7 @@ def test_what_a_whole_team_shows_is_nobodys_conduct():
     shown[one_team & ~bears] += 4
     found = np.zeros(PEOPLE)
     found[:30] = 1
-    kinds = [Concern(columns=dict.fromkeys(range(6), 1), targets=found)]
+    kinds = [of_columns(dict.fromkeys(range(6), 1), targets=found)]
     before, after = (
         opinion(shown, np.zeros(PEOPLE), kinds, teams=given) for given in (None, teams.astype(float))
     )
@@ -182,6 +188,36 @@ def test_colleagues_count_by_what_is_usual_in_their_work():
 
 def test_the_chances_add_up_to_the_findings_with_teams_too():
     shown, bears = traces(10, 4, bearers=60, strength=2.0)
-    kinds = [Concern(columns=dict.fromkeys(range(4), 1), targets=bears.astype(float))]
+    kinds = [of_columns(dict.fromkeys(range(4), 1), targets=bears.astype(float))]
     chances = opinion(shown, np.zeros(PEOPLE), kinds, teams=(np.arange(PEOPLE) % 100).astype(float))
     assert chances.sum() == pytest.approx(60, rel=1e-3)
+
+
+def test_the_most_surprising_window_speaks_for_an_idea():
+    shown = np.array([[9.0, 0.0], [0.0, 9.0], [0.0, 0.0], [9.0, 9.0]])
+    short, long = (surprises(shown, np.zeros(4), {column: 1})[:, 0] for column in (0, 1))
+    assert np.array_equal(
+        by_idea(shown, np.zeros(4), [{0: 1, 1: 1}])[:, 0], np.where(short > long, short, long)
+    )
+
+
+def test_what_the_conduct_at_heart_tells_most_before_anything_is_found():
+    """One finding that tells nothing leaves the weights where they begin: half on the one idea, half on all six."""
+    shown, _ = traces(11, 6, bearers=0, strength=0)
+    found = np.zeros(PEOPLE)
+    found[np.argmin(shown.sum(axis=1))] = 1
+    concern = Concern(ideas=[{column: 1} for column in range(6)], targets=found, at_heart=(2,))
+    assert concern.beginning() == pytest.approx([1 / 12, 1 / 12, 7 / 12, 1 / 12, 1 / 12, 1 / 12])
+    telling = by_idea(shown, np.zeros(PEOPLE), concern.ideas)
+    weights = fit(telling, found, concern.beginning(), pull=1e6).weights
+    assert weights / weights.sum() == pytest.approx(concern.beginning(), rel=1e-2)
+
+
+def test_findings_outweigh_what_the_conduct_was_thought_to_consist_of():
+    shown, bears = traces(12, 6, bearers=80, strength=4.0)
+    shown[:, 1:] = traces(13, 5, bearers=0, strength=0)[0]
+    concern = Concern(ideas=[{column: 1} for column in range(6)], targets=bears.astype(float), at_heart=(5,))
+    weights = fit(
+        by_idea(shown, np.zeros(PEOPLE), concern.ideas), concern.targets, concern.beginning()
+    ).weights
+    assert weights[0] > weights[5]

@@ -6,12 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from features.build import FeatureColumn, FeatureSchema
+from features.catalogue import uk
 from features.definition import Precedents
 from features.errors import DataRefused
 from models.booster import matrix, probability, raw_scores, read_booster
 from models.experiment import Study
 from models.experiment import lesson as learn
-from models.ranker import Params, directions, train, usual_params
+from models.ranker import Params, concerns, directions, train, usual_params
 from models.teacher import opinion
 from tests.models.conftest import QUICK
 from tests.models.small_force import CANDIDATES, CATALOGUE, FORCE, TESTS
@@ -110,3 +112,31 @@ def test_a_force_that_tells_what_cases_are_about_learns_what_is_expected_and_ano
 def test_parameters_cannot_be_built_wrong(wrong: dict[str, float], says: str):
     with pytest.raises(ValueError, match=says):
         Params(**wrong)  # type: ignore[arg-type]  # what the test is about
+
+
+UK = uk.FORCE.catalogue.ordinary()
+UK_SCHEMA = FeatureSchema(
+    tuple(FeatureColumn(c, "number", None, c) for idea in UK.ideas for c in idea.columns)
+)
+
+
+def columns_heard(*, even_handed: bool) -> dict[str, set[str]]:
+    """By kind of conduct, the columns that its head is given."""
+    kinds = {kind: np.zeros(1) for kind in uk.FORCE.typologies}
+    found = concerns(UK, UK_SCHEMA, kinds, even_handed=even_handed)
+    return {
+        kind: {UK_SCHEMA.names[place] for columns in concern.ideas for place in columns}
+        for kind, concern in zip(kinds, found, strict=True)
+    }
+
+
+def test_each_planted_kind_of_conduct_has_something_at_its_heart():
+    kinds = {kind: np.zeros(1) for kind in uk.FORCE.typologies if kind.startswith("T")}
+    assert all(concern.at_heart for concern in concerns(UK, UK_SCHEMA, kinds))
+
+
+def test_an_even_handed_head_hears_no_column_in_which_an_ordinary_explanation_looks_the_same():
+    unclear = {column for idea in UK.ideas if not idea.tells_apart for column in idea.columns}
+    assert unclear
+    assert not any(columns & unclear for columns in columns_heard(even_handed=True).values())
+    assert unclear <= set.union(*columns_heard(even_handed=False).values())

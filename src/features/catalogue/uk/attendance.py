@@ -34,7 +34,7 @@ ATTENDANCE_IDEAS = (
         windows=QUARTER_AND_YEAR, unit="times the policy", family="work in the office", innocent=(PATTERN, "external meetings"),
     ),
     Idea(
-        name="short_visits", says="visits to a building of at most three quarters of an hour",
+        name="short_visits", at_heart_of=ATTENDANCE, says="visits to a building of at most three quarters of an hour",
         of=count(VISIT, pl.col("minutes_inside") <= 45), windows=QUARTER_AND_YEAR, unit="visits", family="visits to buildings",
         typologies=ATTENDANCE, innocent=("collecting equipment, or a meeting in another building",), more_is_concern=True,
         aspect="timing",

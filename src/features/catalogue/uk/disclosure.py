@@ -25,7 +25,7 @@ DISCLOSURE_IDEAS = (
         unit="records", family="records taken out", typologies=SYSTEMS + DISCLOSURE, innocent=("case papers for court",),
     ),
     Idea(
-        name="unlinked_taken_out", says="records printed or exported that belong to no incident",
+        name="unlinked_taken_out", at_heart_of=DISCLOSURE, says="records printed or exported that belong to no incident",
         of=count(ACCESS, TAKEN_OUT & UNLINKED), windows=YEAR, unit="records", family="records taken out", typologies=SYSTEMS + DISCLOSURE,
         innocent=("briefings and returns",), more_is_concern=True,
     ),

@@ -32,12 +32,12 @@ EXPENSES_IDEAS = (
         unit="items a receipt", family="receipts", typologies=EXPENSES, innocent=("one bill for several items",),
     ),
     Idea(
-        name="items_without_receipt", says="items without a receipt, mileage left out",
+        name="items_without_receipt", at_heart_of=EXPENSES, says="items without a receipt, mileage left out",
         of=count(EXPENSE, pl.col("receipt_hash").is_null() & (pl.col("expense_type") != "MILEAGE")), windows=YEAR, unit="items",
         family="receipts", typologies=EXPENSES, innocent=("small sums for which the policy asks no receipt",),
     ),
     Idea(
-        name="expenses_off_tour", says="items on days on which the roster shows no tour and no order to travel",
+        name="expenses_off_tour", at_heart_of=EXPENSES, says="items on days on which the roster shows no tour and no order to travel",
         of=count(EXPENSE, pl.col("on_leave_or_off")), windows=YEAR, unit="items", family="expenses off tour", typologies=EXPENSES,
         innocent=("the bill came later than the work", "a course or court on a rest day"), more_is_concern=True, aspect="timing",
     ),

@@ -17,7 +17,7 @@ ON_A_PAYROLL = pl.col("register") == "PAYROLL"
 
 INTERESTS_IDEAS = (
     Idea(
-        name="undeclared_matches", says="matches with a public register of companies or licences that no declaration covers",
+        name="undeclared_matches", at_heart_of=INTERESTS, says="matches with a public register of companies or licences that no declaration covers",
         of=count(MATCHED, UNDECLARED & ~ON_A_PAYROLL), windows=TWO_YEARS, unit="matches", family="interests not declared",
         typologies=INTERESTS, innocent=("a namesake", "a dormant company", "a declaration lost on its way"), more_is_concern=True,
     ),
@@ -26,7 +26,7 @@ INTERESTS_IDEAS = (
         windows=TWO_YEARS, unit="matches", family="interests declared", innocent=("what is declared is in order",),
     ),
     Idea(
-        name="undeclared_second_payroll", says="matches with another employer's payroll that no declaration covers",
+        name="undeclared_second_payroll", at_heart_of=SECOND_JOB, says="matches with another employer's payroll that no declaration covers",
         of=count(MATCHED, UNDECLARED & ON_A_PAYROLL), windows=TWO_YEARS, unit="matches", family="second job not declared",
         typologies=SECOND_JOB, innocent=("a namesake", "casual work that ended before the rule"), more_is_concern=True,
     ),

@@ -38,7 +38,7 @@ OVERTIME_IDEAS = (
         unit="minutes", family="size of claims", typologies=OVERTIME, innocent=(PUBLIC_ORDER,),
     ),
     Idea(
-        name="minutes_beyond_worked", says="minutes claimed beyond what the tour shows was worked and is payable",
+        name="minutes_beyond_worked", at_heart_of=OVERTIME, says="minutes claimed beyond what the tour shows was worked and is payable",
         of=total(CLAIM_ON_TOUR, "minutes_beyond"), windows=QUARTER_AND_YEAR, unit="minutes",
         family="claims beyond work shown", typologies=OVERTIME,
         innocent=("the book-off was never put right", "work away from the place of booking off"), more_is_concern=True,

@@ -29,7 +29,7 @@ POSITION_IDEAS = (
         family="records of vulnerable people", typologies=POSITION, innocent=("safeguarding work",),
     ),
     Idea(
-        name="views_of_one_vulnerable_person", says="uses of the vulnerable person's record they went back to most, outside their own cases",
+        name="views_of_one_vulnerable_person", at_heart_of=POSITION, says="uses of the vulnerable person's record they went back to most, outside their own cases",
         of=most_common(ACCESS, "subject_key", VULNERABLE), windows=YEAR, unit="uses", family="one vulnerable person's record",
         typologies=POSITION, innocent=("cover for the colleague who has the case",), more_is_concern=True, aspect="concentration",
     ),

@@ -111,7 +111,7 @@ ROSTER_IDEAS = (
         family="booking on", typologies=ROSTER, innocent=("a unit without radios, such as an office team",),
     ),
     Idea(
-        name="own_unrequested_changes", says="changes to their own tours that nobody asked for in writing or through them",
+        name="own_unrequested_changes", at_heart_of=ROSTER, says="changes to their own tours that nobody asked for in writing or through them",
         of=count(ROSTER_CHANGE, pl.col("own_wish") & LATE), windows=QUARTER_AND_YEAR, unit="changes",
         family="own roster changes", typologies=ROSTER, innocent=(LATE_RECORD, "a request made by word of mouth"),
         more_is_concern=True,

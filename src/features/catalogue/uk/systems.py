@@ -88,7 +88,7 @@ SYSTEMS_IDEAS = (
         more_is_concern=True,
     ),
     Idea(
-        name="unlinked_close_lookups", says="uses on own, a colleague's or a household's records that belong to no incident",
+        name="unlinked_close_lookups", at_heart_of=SYSTEMS, says="uses on own, a colleague's or a household's records that belong to no incident",
         of=count(ACCESS, CLOSE & UNLINKED), windows=QUARTER_AND_YEAR, unit="uses", family="look-ups of people close",
         typologies=SYSTEMS, innocent=(EXERCISE,), more_is_concern=True,
     ),
