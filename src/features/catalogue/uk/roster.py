@@ -62,7 +62,7 @@ ROSTER_IDEAS = (
         family="own roster changes", typologies=ROSTER, innocent=(SHORT_OF_PEOPLE, "a new post with other habits of record"),
     ),
     Idea(
-        name="own_later_book_offs", says="book-off times the person moved back by half an hour or more on their own tours",
+        name="own_later_book_offs", at_heart_of=ROSTER, says="book-off times the person moved back by half an hour or more on their own tours",
         of=OWN_LATER_BOOK_OFFS,
         windows=QUARTER_AND_YEAR, unit="changes",
         family="own roster changes", typologies=ROSTER + OVERTIME, innocent=(LATE_RECORD, ON_BEHALF),
@@ -111,7 +111,7 @@ ROSTER_IDEAS = (
         family="booking on", typologies=ROSTER, innocent=("a unit without radios, such as an office team",),
     ),
     Idea(
-        name="own_unrequested_changes", at_heart_of=ROSTER, says="changes to their own tours that nobody asked for in writing or through them",
+        name="own_unrequested_changes", says="changes to their own tours that nobody asked for in writing or through them",
         of=count(ROSTER_CHANGE, pl.col("own_wish") & LATE), windows=QUARTER_AND_YEAR, unit="changes",
         family="own roster changes", typologies=ROSTER, innocent=(LATE_RECORD, "a request made by word of mouth"),
         more_is_concern=True,
