@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from evenhand.cli import app, main
+from evenhand.force.truth import planted
 from models.baselines import METHODS
-from tests.evenhand.conftest import open_a_case_about_everybody
+from models.explain import kind_of_concern
+from models.registry import load
+from tests.evenhand.conftest import BREACH, open_a_case_about_everybody
 
 AS_OF = "2025-01-01"
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("story")]
@@ -67,12 +72,31 @@ def test_contributions_add_up_to_the_score_of_everyone(run, champion, records):
     assert gap <= 1e-9
 
 
+def test_of_the_kinds_that_can_be_planted_a_listed_score_is_mostly_about_one_that_was(run, champion, records):
+    """Earlier cases and complaints, of which this force has a case for every episode, are nothing that is planted."""
+    run(champion, "score", "--as-of", AS_OF, "--data", str(records))
+    folder = champion / "build/simulated/scores" / f"{AS_OF}-v1"
+    given = pl.read_parquet(folder / "contributions.parquet")
+    truth = planted(records, [date.fromisoformat(AS_OF)]).filter(pl.col("planted") == "misconduct")
+    words = {
+        column: replace(words, typologies=tuple(kind for kind in words.typologies if kind in BREACH))
+        for column, words in load(champion / "mlruns", "simulated", 1).trained.words.items()
+    }
+    named = given.select("person_key").hstack(kind_of_concern(given.select(words.keys()).to_numpy(), words))
+    listed = named.head(len(named) // 10).join(truth, on="person_key")
+    right = pl.col("typologies").list.contains(pl.col("concern")).mean()
+    anybodys = listed.select("concern").join(listed.select("typologies"), how="cross")
+    assert len(listed) >= 8
+    assert listed.select(right).item() > 1.4 * anybodys.select(right).item()
+
+
 def test_a_file_can_be_looked_at_reviewed_and_counted(run, champion, records, tmp_path):
     run(champion, "score", "--as-of", AS_OF, "--data", str(records))
     listed = json.loads(run(champion, "leads", "list", "--json").out)
     name = listed[0]["lead"]
     shown = run(champion, "leads", "show", name[:8])
     assert "Look first for an ordinary explanation" in shown.out
+    assert f"{listed[0]['concern']} (" in shown.out
     assert not re.search(r"\b(kind|sample|rank)\b", shown.out)
     refused = run(
         champion, "leads", "review", name, "--outcome", "wrong", "--reasons", " ", "--reviewer", "R", "--route", "no_action"
