@@ -41,8 +41,8 @@ def _executed(path: Path, folder: Path) -> nbformat.NotebookNode:
     return client.execute()
 
 
-def test_there_are_four_numbered_stories():
-    assert [path.name[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04"]
+def test_there_are_five_numbered_stories():
+    assert [path.name[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05"]
 
 
 @each_notebook
