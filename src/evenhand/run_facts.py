@@ -15,6 +15,7 @@ from features.account import Account
 from features.definition import ForceDefinition
 from features.specs import Catalogue
 from models.backtest import Backtest, Line
+from models.calibration import Calibration
 from models.experiment import Experiment, live_counts
 from models.incidence import Incidence
 from models.metrics import Basis, chance_of_listing, wilson
@@ -24,6 +25,10 @@ from models.research import StudyResult
 LIBRARIES = ("lightgbm", "polars", "great-expectations", "mlflow", "scikit-learn")
 NOT_SIMULATED = {
     "because": "who is an innocent look-alike is known in a simulation only; on real records, from reviews"
+}
+
+NOT_CALIBRATED = {
+    "because": "the model is older than the measurement; train anew, or repeat the run, to have them"
 }
 
 LABELS = {
@@ -100,6 +105,7 @@ def facts_of_run(
             "audit_attributes": list(force.audit_attributes),
         },
         "lookalikes": _lookalikes(backtest, planted) if planted is not None else NOT_SIMULATED,
+        "chances": NOT_CALIBRATED if model.calibration is None else _chances(model.calibration),
         "health": None if health is None else _with_and_without(health),
         "caveats": _caveats(force, experiment),
     }  # fmt: skip
@@ -115,6 +121,7 @@ def complete(
 ) -> dict[str, Any]:
     """A run's facts with what is known only when the card is asked for: version, records, live reviews."""
     return {
+        "chances": NOT_CALIBRATED,  # of runs kept before chances were
         **facts,
         "written_at": written_at,
         "details": {**facts["details"], "name": registered.name, "version": str(registered.version)},
@@ -207,6 +214,18 @@ def _lookalikes(backtest: Backtest, planted: pl.DataFrame) -> list[dict[str, Any
         for row in by_kind.iter_rows(named=True)
         for interval in [wilson(row["listed"], row["people"])]
     ]
+
+
+def _chances(calibration: Calibration) -> dict[str, Any]:
+    stored = calibration.to_dict()
+    return {
+        "says": calibration.says,
+        "chosen": calibration.chosen,
+        "left_out": calibration.left_out,
+        "bins": calibration.frame().to_dicts(),
+        "errors": [{"name": name, **measure} for name, measure in stored["errors"].items()],
+        "error_by_chance": calibration.error_by_chance,
+    }
 
 
 def _with_and_without(study: StudyResult) -> dict[str, Any]:

@@ -128,6 +128,7 @@ def train(
 ) -> None:
     run = workspace.train(name=name, test_as_ofs=test_as_ofs, with_health=with_health, tuned=tuned)
     experiment, registered = run.experiment, run.registered
+    calibration = experiment.model.calibration
     table = _by_last_known_day(experiment.summary())
     if as_json:
         show_json(
@@ -139,6 +140,7 @@ def train(
                 "intervals": _by_last_known_day(experiment.performance).to_dicts(),
                 "counts": experiment.counts.to_dicts(),
                 "threshold": experiment.model.threshold.to_dict(),
+                "calibration": None if calibration is None else calibration.to_dict(),
             }
         )
         return
@@ -146,6 +148,8 @@ def train(
     show(table)
     print_comparison(_comparison_of(workspace, run.run_id))
     say(f"\n{experiment.model.threshold.says}")
+    if calibration is not None:
+        say(calibration.says)
     say(
         f'Run {run.run_id}; registered as {registered.title}, alias candidate. Promote it: evenhand promote {registered.version} --reason "..."'
     )
@@ -527,6 +531,7 @@ def score(
                 "as_of": as_of,
                 "people": scored.batch.frame.height,
                 "concerns_above_threshold": dict(_concerns_above(scored.batch.frame).iter_rows()),
+                "expected_confirmed_above_threshold": _expected_above(scored.batch.frame),
                 "folder": str(scored.folder),
                 "leads": opened,
             }
@@ -536,6 +541,13 @@ def score(
     say(scored.batch.threshold.says)
     say(scored.no_leads_because or str(scored.opened))
     say(f"Scores, contributions and reasons: {out or scored.folder}")
+
+
+def _expected_above(frame: pl.DataFrame) -> float | None:
+    """How many of as many people, scored like those above the threshold, the records would confirm; None where nobody
+    can tell."""
+    chances = frame.filter(pl.col("above_threshold"))["chance"]
+    return None if chances.has_nulls() else float(chances.sum())
 
 
 def _concerns_above(frame: pl.DataFrame) -> pl.DataFrame:

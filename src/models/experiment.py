@@ -31,6 +31,7 @@ from features.store import FeatureStore
 from models.backtest import KEYS, Backtest, Line, lines, performance
 from models.baselines import METHODS, Method, scores_by_method
 from models.booster import log_odds, matrix, probability, raw_scores, read_booster
+from models.calibration import Calibration, calibrate
 from models.explain import contributions, reasons, wordings
 from models.heads import alike
 from models.metrics import LiveCounts, chance_of_listing, places, wilson
@@ -243,6 +244,7 @@ def run_experiment(
     fitted = fit(study, study.final_as_ofs, seen_by=study.until, params=params)
     threshold = find_threshold(backtest, base_rate=fitted.base_rate, min_lift=min_lift)
     say("measuring")
+    calibration = calibrate(backtest, draws=draws, seed=seed)
     return Experiment(
         backtest=backtest,
         lines=lines(backtest, reviews),
@@ -250,7 +252,7 @@ def run_experiment(
         live=None if reviews is None else live_counts(reviews),
         spread=spread,
         folds=study.folds,
-        model=_trained(study, fitted, threshold, params, capacity),
+        model=_trained(study, fitted, threshold, calibration, params, capacity),
         seed=seed,
         draws=draws,
     )
@@ -587,7 +589,12 @@ def _spread(as_of: date, base_rate: float, above_base: pl.Series) -> pl.DataFram
 
 
 def _trained(
-    study: Study, fitted: Fitted, threshold: Threshold, params: Params, capacity: int
+    study: Study,
+    fitted: Fitted,
+    threshold: Threshold,
+    calibration: Calibration,
+    params: Params,
+    capacity: int,
 ) -> TrainedModel:
     schema: FeatureSchema = study.table.schema
     marks = lineage.marks_of_set(study.force, schema.names, study.catalogue)
@@ -609,4 +616,5 @@ def _trained(
         marks={str(mark): reasons for mark, reasons in marks.items()},
         promotable=not any(idea.research for idea in study.catalogue.ideas),
         fingerprints={**study.accepted.fingerprints, "features": study.table.fingerprint},
+        calibration=calibration,
     )

@@ -22,12 +22,13 @@ from features.errors import DataRefused, WrongUsage
 from features.events import Records
 from features.specs import Catalogue
 from features.store import FeatureStore
-from models.booster import matrix, probability, raw_scores, read_booster
+from models.booster import log_odds, matrix, probability, raw_scores, read_booster
 from models.explain import Wording, by_family, contributions, families, kind_of_concern, reasons
 from models.metrics import places
 from models.trained import Threshold, TrainedModel
 
 Progress = Callable[[str], None]
+CHANCES = ("chance", "chance_low", "chance_high")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -35,8 +36,12 @@ class ScoreBatch:
     """Everyone in the cohort on one date, scored by one model.
 
     Attributes:
-        frame: person_key, as_of, score (probability), raw (log-odds), rank (1 is highest; who ties shares
-            it), above_threshold, concern and concern_share (see `models.explain.kind_of_concern`); highest first.
+        frame: person_key, as_of, score (probability), chance, chance_low and chance_high, raw (log-odds), rank (1 is
+            highest; who ties shares it), above_threshold, concern and concern_share (see
+            `models.explain.kind_of_concern`); highest first. The chance is that of being confirmed among people
+            scored alike, with the 95 % interval of the map learnt again from resampled persons (see
+            `models.calibration`), and is null where nobody can tell. It is for those who answer for the tool;
+            reviewers do not see it.
         contributions: person_key, as_of, base, and one column a feature; log-odds that add up to raw.
         families: person_key, as_of, and one column a reason family: its features' contributions summed.
         reasons: the strongest reasons for and against (see `models.explain.reasons`), in the frame's order
@@ -159,7 +164,8 @@ def score_table(
         threshold=model.threshold,
         capacity=places(len(people), wanted),
         frame=people.with_columns(
-            score=pl.Series(probability(raw)),
+            pl.Series("score", probability(raw)),
+            *_chances(model, raw),
             raw=pl.Series(raw),
             rank=pl.Series(raw).rank("min", descending=True).cast(pl.Int64),
             above_threshold=pl.Series(raw >= model.threshold.raw),
@@ -177,6 +183,13 @@ def score_table(
         words=model.words,
         fingerprint=table.fingerprint,
     )
+
+
+def _chances(model: TrainedModel, raw: np.ndarray) -> list[pl.Series]:
+    """chance, chance_low, chance_high of raw scores; null where nothing was calibrated or nobody can tell."""
+    if model.calibration is None:
+        return [pl.repeat(None, len(raw), dtype=pl.Float64, eager=True).alias(name) for name in CHANCES]
+    return model.calibration.columns(raw - log_odds(model.base_rate)).select(CHANCES).get_columns()
 
 
 def _by_raw_score(frame: pl.DataFrame, raw: np.ndarray) -> pl.DataFrame:

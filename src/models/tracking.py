@@ -44,6 +44,7 @@ STATE = "evenhand.state"
 REFERENCE = "lightgbm"
 SCORES_FILE, BACKTEST_FILE = "backtest/scores.parquet", "backtest/backtest.json"
 REASONS_FILE = "backtest/reasons.parquet"
+CALIBRATION_FILE = "calibration"  # .json, .csv; the chart lies with the others
 HEADLINE = ("backtest.leads_confirmed", "backtest.leads_not_confirmed", "backtest.leads_unsettled", "auc")
 # Where MLflow's database keeps absolute paths.
 PLACES = (
@@ -227,6 +228,7 @@ def log_experiment(run: Run, experiment: Experiment, *, account: Mapping[str, An
             )
         }
         | ({} if experiment.live is None else experiment.live.metrics())
+        | ({} if model.calibration is None else model.calibration.metrics())
     )
     for method in experiment.backtest.methods:
         if method != REFERENCE:
@@ -236,6 +238,8 @@ def log_experiment(run: Run, experiment: Experiment, *, account: Mapping[str, An
         comparison.write_chart(Path(folder, "charts/leads.svg"))
         comparison.write_chart(Path(folder, "charts/leads.json"))
         precision_chart(experiment.performance).save(str(Path(folder, "charts/precision.svg")))
+        if model.calibration is not None and model.calibration.bins:
+            model.calibration.chart().save(str(Path(folder, "charts/calibration.svg")))
         run.log_folder(Path(folder))
 
 
@@ -510,6 +514,9 @@ def _write_files(folder: Path, experiment: Experiment, account: Mapping[str, Any
             for fold in experiment.folds
         ],
     )
+    if (calibration := experiment.model.calibration) is not None:
+        _write_json(folder / f"{CALIBRATION_FILE}.json", calibration.to_dict())
+        calibration.frame().write_csv(folder / f"{CALIBRATION_FILE}.csv")
     experiment.performance.write_csv(folder / "performance.csv")
     experiment.spread.write_csv(folder / "spread.csv")
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from features.build import FeatureSchema
 from features.errors import DataRefused
+from models.calibration import Calibration
 from models.explain import Wording
 from models.splits import months_after
 
@@ -91,6 +92,7 @@ class TrainedModel:
         marks: protected or health lineage, with the reasons in words; empty for none.
         promotable: False for a research run, which no gate may let through.
         fingerprints: of the accepted tables and the feature table.
+        calibration: the chance of being confirmed that a score stands for; None of models kept before there was one.
     """
 
     force: str
@@ -110,6 +112,7 @@ class TrainedModel:
     marks: Mapping[str, tuple[str, ...]]
     promotable: bool
     fingerprints: Mapping[str, str]
+    calibration: Calibration | None = None
 
     @property
     def base_rate(self) -> float:
@@ -147,6 +150,7 @@ class TrainedModel:
             "marks": {mark: list(why) for mark, why in self.marks.items()},
             "promotable": self.promotable,
             "fingerprints": dict(self.fingerprints),
+            "calibration": None if self.calibration is None else self.calibration.to_dict(),
         }
 
     def write(self, directory: Path) -> None:
@@ -189,6 +193,7 @@ def read_trained(directory: Path) -> TrainedModel:
         marks={mark: tuple(why) for mark, why in about["marks"].items()},
         promotable=about["promotable"],
         fingerprints=about["fingerprints"],
+        calibration=_calibration(about.get("calibration")),
     )
     if model.fingerprint != about["booster_sha256"]:
         raise DataRefused(
@@ -196,3 +201,7 @@ def read_trained(directory: Path) -> TrainedModel:
             f"{ABOUT_FILE}. Restore the file, or train and register the model again."
         )
     return model
+
+
+def _calibration(stored: Mapping[str, Any] | None) -> Calibration | None:
+    return None if stored is None else Calibration.from_dict(stored)

@@ -233,6 +233,47 @@ class NotMeasured(Fact):
     because: Words
 
 
+class ReliabilityBin(Fact):
+    """People on test dates with about the same chance, and how many were confirmed; `low` and `high` are the interval
+    of the share confirmed. Maps that did not know a date gave the chances on it."""
+
+    bin: Words
+    people: Annotated[float, Field(gt=0)]
+    expected: Annotated[float, Field(ge=0)]
+    confirmed: Annotated[float, Field(ge=0)]
+    share_expected: Share
+    share_confirmed: Share
+    low: Share
+    high: Share
+
+
+class ErrorOfChances(Fact):
+    """One measure of how far chances were off, with its interval; null where it cannot be computed."""
+
+    name: Words
+    value: Number
+    low: Number
+    high: Number
+
+
+class Chances(Fact):
+    """The chance of being confirmed that a score stands for, in sentences and in bins.
+
+    Attributes:
+        says: what became of people scored like those listed.
+        chosen: how chance follows from the score, and why so.
+        left_out: who counts and who does not.
+        error_by_chance: the calibration error to be expected if every chance were right.
+    """
+
+    says: Words
+    chosen: Words
+    left_out: Words
+    bins: tuple[ReliabilityBin, ...]
+    errors: tuple[ErrorOfChances, ...]
+    error_by_chance: Number
+
+
 class Health(Fact):
     """The same run with and without the features that descend from sickness and absence levels."""
 
@@ -247,6 +288,7 @@ class CardFacts(Fact):
         force: the force's title.
         simulated: whether the people are simulated.
         written_at: when the card was asked for.
+        chances: what a score means, as far as it could be measured.
         health: required where a feature is marked health; otherwise the research study, if one was run.
         caveats: what this run's own circumstances limit, in sentences.
     """
@@ -262,6 +304,7 @@ class CardFacts(Fact):
     features: tuple[Feature, ...] = Field(min_length=1)
     factors: Factors
     lookalikes: tuple[LookAlike, ...] | NotMeasured
+    chances: Chances | NotMeasured
     health: Health | None
     caveats: tuple[Words, ...] = Field(min_length=1)
     records: Records

@@ -11,6 +11,7 @@ from evenhand.governance.document import Bar, Block, Cell, Drawing, Items, Parag
 from evenhand.governance.facts import (
     ALL_DATES,
     CardFacts,
+    Chances,
     Figure,
     Health,
     LookAlike,
@@ -62,6 +63,15 @@ RATE_WORDS = {
     "auc": "AUC: chance that one confirmed (or planted) stands above one who is not",
 }
 
+ERRORS_OF_CHANCES = {
+    "error": "Calibration error: mean distance between the share expected and the share confirmed",
+    "slope": "Slope, ideally one: below it, chances are too far apart; above it, too close together",
+    "intercept": "Intercept beside that slope, ideally zero",
+    "brier": "Brier score: mean square of chance minus outcome",
+    "brier_skill": "Skill: how much smaller that is than with the same chance for all",
+    "confirmed_to_expected": "Confirmed people as a multiple of those expected, ideally one",
+}
+
 # The figure that is drawn for a basis: the first of these that more than one method has.
 DRAWN = ("precision_at_capacity", "share_confirmed", "share_misconduct")
 
@@ -97,6 +107,7 @@ def sections(facts: CardFacts) -> tuple[Section, ...]:
         _training_data(facts),
         _features(facts),
         _quantitative(facts),
+        _chances(facts.chances),
         _health(facts),
         _ethics(facts),
         _caveats(facts),
@@ -433,6 +444,70 @@ def _by_method(caption: str, figures: list[Figure]) -> Table:
     )
 
 
+def _chances(chances: Chances | NotMeasured) -> Section:
+    title = "What a score means"
+    if isinstance(chances, NotMeasured):
+        return Section(title, [Paragraph(f"Chances of being confirmed were not measured: {chances.because}")])
+    said = [
+        Paragraph(chances.says),
+        Paragraph(
+            "Such a chance is about people who were scored alike and about what the records later said. It is not the "
+            "probability that somebody did anything, and reviewers are not shown it."
+        ),
+    ]
+    if not chances.bins:
+        return Section(title, said)
+    bins = tuple(
+        (
+            each.bin,
+            _count(each.people),
+            f"{each.expected:,.1f}",
+            _count(each.confirmed),
+            _percent(each.share_expected),
+            Cell(_percent(each.share_confirmed), _range(_percent, each.low, each.high)),
+        )
+        for each in chances.bins
+    )
+    errors = tuple(
+        (
+            ERRORS_OF_CHANCES[each.name],
+            Cell("cannot tell")
+            if each.value is None
+            else Cell(
+                _four_places(each.value),
+                "" if each.low is None or each.high is None else _range(_four_places, each.low, each.high),
+            ),
+        )
+        for each in chances.errors
+    )
+    if chances.error_by_chance is not None:
+        errors += (
+            (
+                "Calibration error to be expected if every chance were right",
+                Cell(_four_places(chances.error_by_chance)),
+            ),
+        )
+    return Section(
+        title,
+        [
+            *said,
+            Paragraph(f"{chances.chosen} {chances.left_out}"),
+            Table(
+                "Expected and confirmed: each test date by a map that was learnt on the others",
+                ("Chance", "People", "Expected", "Confirmed", "Share expected", "Share confirmed"),
+                bins,
+                numeric=True,
+            ),
+            Table(
+                "How far chances were off on dates that were held out, with 95 % intervals",
+                ("Measure", "Value"),
+                errors,
+                numeric=True,
+            ),
+        ],
+    )
+
+
 def _health(facts: CardFacts) -> Section:
     permitted = health_permitted(facts.records)
     basis = (
@@ -626,6 +701,10 @@ def _percent(value: float) -> str:
 
 def _three_places(value: float) -> str:
     return f"{value:.3f}"
+
+
+def _four_places(value: float) -> str:
+    return f"{value:.4f}"
 
 
 def _times(value: float) -> str:

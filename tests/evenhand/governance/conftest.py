@@ -151,6 +151,28 @@ def run(records: Records) -> dict[str, Any]:
         "lookalikes": [
             {"kind": "short-staffed team", "people": 83, "listed": 2.5, "low": 0.0083, "high": 0.0921}
         ],
+        "chances": {
+            "says": "Of people scored like those listed, about 6 in 100 were later confirmed.",
+            "chosen": "Chances are the score as it comes.",
+            "left_out": "4,210 people on dates count.",
+            "bins": [
+                {
+                    "bin": "2.1 % to 9.9 %",
+                    "people": 310.0,
+                    "expected": 9.4,
+                    "confirmed": 8.0,
+                    "share_expected": 0.0303,
+                    "share_confirmed": 0.0258,
+                    "low": 0.0131,
+                    "high": 0.0501,
+                }
+            ],
+            "errors": [
+                {"name": "intercept", "value": -0.2113, "low": -0.8, "high": 0.4},
+                {"name": "slope", "value": None, "low": None, "high": None},
+            ],
+            "error_by_chance": 0.0031,
+        },
         "health": None,
         "caveats": ("One force, one period.",),
         "records": records,

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[3]
 
 SECTIONS = (
     "Model details", "Intended use", "Factors", "Metrics", "Evaluation data", "Training data", "Features",
-    "Quantitative analyses", "Ethical considerations", "Caveats and recommendations", "Governance records",
+    "Quantitative analyses", "What a score means", "Ethical considerations", "Caveats and recommendations", "Governance records",
     "Appeal route",
 )  # fmt: skip
 
@@ -76,6 +76,7 @@ def numbers_given(value: Any) -> Iterator[str]:
             yield f"{value:,}"
             yield str(value)
         case float():
+            value = abs(value)  # the sign is no part of the number
             yield from (
                 f"{value:,.0f}",
                 f"{value:,.1f}",
@@ -373,3 +374,13 @@ def test_features_are_described_in_the_catalogue_s_words() -> None:
     first = force.catalogue.ideas[0]
     assert described[0]["says"] == first.says
     assert described[0]["reads"]
+
+
+def test_chances_stand_with_their_error_or_why_they_could_not_be_measured(run: dict[str, Any]) -> None:
+    text = " ".join(card_markdown(CardFacts.of(run)).split())
+    assert "about 6 in 100 were later confirmed" in text
+    assert "reviewers are not shown it" in text
+    assert "2.6 % (1.3 % to 5.0 %)" in text
+    run["chances"] = {"because": "the model is older than the measurement"}
+    text = card_markdown(CardFacts.of(run))
+    assert "Chances of being confirmed were not measured: the model is older than the measurement" in text
