@@ -214,7 +214,7 @@ class Calibration:
             f"calibration.log_loss.{way.replace(' ', '_')}": loss for way, loss in self.losses.items()
         }
 
-    def chart(self) -> altair.LayerChart:
+    def chart(self) -> altair.LayerChart | altair.FacetChart:
         """Expected and confirmed share of each bin with Wilson's interval; on the line they agree."""
         import altair
 
@@ -330,6 +330,7 @@ def calibrate(backtest: Backtest, *, draws: int, seed: int, method: str = "light
         listed=_part("listed", listed, chance, confirmed),
         errors=errors,
         error_by_chance=_error_by_chance(chance),
+        why_not="",
         **counts,
     )
 
@@ -510,7 +511,8 @@ def _measured(
     last = np.r_[first[1:], len(falling)] - 1
     bins = tuple(
         Part(
-            f"{_percent(falling[end])} to {_percent(falling[start])}", *(float(each[0, i]) for each in by_bin)
+            f"{_percent(float(falling[end]))} to {_percent(float(falling[start]))}",
+            *(float(each[0, i]) for each in by_bin),
         )
         for i, (start, end) in enumerate(zip(first, last, strict=True))
     )
