@@ -89,7 +89,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Measure:
-    """An error measure on the dates held out, with its 95 % interval over resampled persons."""
+    """An error measure on the dates held out, with its 95 % interval over resampled persons; nan where it has none."""
 
     value: float
     low: float
@@ -109,7 +109,7 @@ class Calibration:
         dates: the same by test date.
         listed: the same of whoever was listed at capacity on the test dates.
         errors: `error` (expected calibration error: mean distance between expected and confirmed share over the
-            bins), `slope` and `intercept` of a logistic of outcome on the log-odds of the chance (ideal 1 and 0),
+            bins; without an interval, see `error_by_chance`), `slope` and `intercept` of a logistic of outcome on the log-odds of the chance (ideal 1 and 0),
             `brier`, `brier_skill` (over the confirmed share of the other dates), `confirmed_to_expected`.
         error_by_chance: the calibration error to be expected if every chance were right.
         people, confirmed: settled people on the test dates whose outcome is known, each date counting.
@@ -516,7 +516,10 @@ def _measured(
         )
         for i, (start, end) in enumerate(zip(first, last, strict=True))
     )
-    return bins, {name: _measure(values) for name, values in measured.items()}
+    errors = {name: _measure(values) for name, values in measured.items()}
+    # A resample adds its own noise to a mean of distances, so its percentiles lie too high; what chance alone would
+    # make of it stands beside instead.
+    return bins, errors | {"error": Measure(errors["error"].value, math.nan, math.nan)}
 
 
 def _line(logits: np.ndarray, people: np.ndarray, confirmed: np.ndarray) -> tuple[float, float]:

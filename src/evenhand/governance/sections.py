@@ -499,7 +499,7 @@ def _chances(chances: Chances | NotMeasured) -> Section:
                 numeric=True,
             ),
             Table(
-                "How far chances were off on dates that were held out, with 95 % intervals",
+                "How far chances were off on dates that were held out, with 95 % intervals where there are any",
                 ("Measure", "Value"),
                 errors,
                 numeric=True,
