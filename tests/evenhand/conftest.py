@@ -103,7 +103,8 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     def _run(folder: Path, *arguments: str) -> Told:
         (folder / "evenhand.toml").write_text(
             f'suites = "{ROOT / "expectations"}"\ngovernance = "{ROOT / "governance.toml"}"\n'
-            "[study]\ndraws = 200\nthreads = 1\n"
+            # Of fewer places no model shows so few people that it is better than a rule.
+            "[review]\ncapacity = 20\n[study]\ndraws = 200\nthreads = 1\n"
         )
         monkeypatch.chdir(folder)
         capsys.readouterr()
