@@ -109,8 +109,9 @@ class Calibration:
         dates: the same by test date.
         listed: the same of whoever was listed at capacity on the test dates.
         errors: `error` (expected calibration error: mean distance between expected and confirmed share over the
-            bins; without an interval, see `error_by_chance`), `slope` and `intercept` of a logistic of outcome on the log-odds of the chance (ideal 1 and 0),
-            `brier`, `brier_skill` (over the confirmed share of the other dates), `confirmed_to_expected`.
+            bins; without an interval, see `error_by_chance`), `slope` and `intercept` of a logistic of outcome on
+            the log-odds of the chance (ideal 1 and 0), `brier`, `brier_skill` (over the confirmed share of the other
+            dates), `confirmed_to_expected`.
         error_by_chance: the calibration error to be expected if every chance were right.
         people, confirmed: settled people on the test dates whose outcome is known, each date counting.
         pending: left out since a case is open or one of our own leads made it.

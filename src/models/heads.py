@@ -4,9 +4,9 @@ A few dozen findings a kind of conduct, most of which nobody looked for, cannot 
 hundred columns matter. What the catalogue declares can: it says which columns speak to which conduct, and which
 way. So each kind of conduct gets a head of its own, a logistic regression that begins by taking what the conduct
 consists of as half of what tells and all ideas that speak to it as the other half, and moves from there as far as
-the findings push it. What a person's colleagues
-show as well, the team or its terminals, planners and authorisers explain, and it is taken off. The opinion is the
-chance of a finding of at least one kind: one that is strong in one kind alone is not averaged away.
+the findings push it. What a person's colleagues show as well, the team or its terminals, planners and authorisers
+explain, and it is taken off. The opinion is the chance of a finding of at least one kind: one that is strong in one
+kind alone is not averaged away.
 
 Heads are used in training only: trees learn their opinion (`models.ranker`), and the trees are what is registered
 and explained.
