@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -167,13 +167,20 @@ def tune(
     found = workspace.tune(
         trials=trials, name=name, test_as_ofs=test_as_ofs, told=lambda trial: aside(str(trial))
     )
+    _show_or_draw(found, print_tuned, chart, as_json)
+
+
+def _show_or_draw(
+    found: Tuned | Monitored, show_found: Callable[[Any], None], chart: Path | None, as_json: bool
+) -> None:
+    """For people or for programs, and drawn to a file where one is named."""
     if chart:
         chart.parent.mkdir(parents=True, exist_ok=True)
         found.chart().save(str(chart))
     if as_json:
         show_json(found.to_dict())
     else:
-        print_tuned(found)
+        show_found(found)
         if chart:
             say(f"\nDrawn to {chart}")
 
@@ -452,15 +459,7 @@ def monitor(
     workspace: Workspace, *, as_of: date, model: str, chart: Path | None, at: datetime, as_json: bool
 ) -> None:
     found = workspace.monitor(as_of, model=model, at=at)
-    if chart:
-        chart.parent.mkdir(parents=True, exist_ok=True)
-        found.chart().save(str(chart))
-    if as_json:
-        show_json(found.to_dict())
-    else:
-        print_monitored(found)
-        if chart:
-            say(f"\nDrawn to {chart}")
+    _show_or_draw(found, print_monitored, chart, as_json)
     if found.breaches:
         raise GateRefused(
             f'Scoring with {found.model} is suspended until a person resumes it: evenhand resume --by NAME --reason "...".'
