@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import polars as pl
 
 from models.backtest import KEYS, Backtest
+from models.baselines import per_typology_rules
+from models.booster import matrix, raw_scores, read_booster
+from models.experiment import Study
 from models.metrics import chance_of_listing, places
+from models.ranker import Params, directions, train
 
 OURS = "lightgbm"
 
@@ -46,6 +51,60 @@ def innocents_until(scores: np.ndarray, bears: np.ndarray, wanted: float) -> flo
     order = np.lexsort((bears, -scores))
     found = np.cumsum(bears[order])
     return float((~bears[order])[: int(np.searchsorted(found, wanted)) + 1].sum()) if wanted > 0 else 0.0
+
+
+def by_rules(study: Study, columns: Iterable[str]) -> pl.DataFrame:
+    """`[person_key, as_of, score]` of everyone on the test dates, by a rule a typology over these columns."""
+    names = list(columns)
+    return pl.concat(
+        people.select(KEYS).with_columns(score=pl.Series(per_typology_rules(people, names)))
+        for people in (_on(study, [fold.test_as_of]) for fold in study.folds)
+    )
+
+
+def told_the_answers(study: Study, truth: pl.DataFrame, params: Params) -> pl.DataFrame:
+    """`[person_key, as_of, score]` of everyone on the test dates, by trees that learn what was planted on earlier dates.
+
+    What no force could have: how much anybody could find with these features.
+
+    Args:
+        truth: person_key, as_of and `planted`, of all dates learnt from.
+        params: how the trees are grown; nobody teaches them.
+    """
+    schema, ways = study.table.schema, directions(study.catalogue)
+    parts = []
+    for fold in study.folds:
+        learnt, people = _on(study, fold.train_as_ofs), _on(study, [fold.test_as_of])
+        answers = _bears(learnt, truth).astype(np.float64)
+        told = train(matrix(learnt, schema), answers, schema, replace(params, teacher_share=0.0), ways=ways)
+        scores = raw_scores(read_booster(told, schema), matrix(people, schema))
+        parts.append(people.select(KEYS).with_columns(score=pl.Series(scores)))
+    return pl.concat(parts)
+
+
+def planted_found(scores: pl.DataFrame, truth: pl.DataFrame, share: float) -> float:
+    """Planted cases on the lists of all dates together, with this share of the cohort listed.
+
+    Args:
+        scores: person_key, as_of and `score`.
+        truth: person_key, as_of and `planted`.
+    """
+    return sum(
+        float(
+            chance_of_listing(people["score"].to_numpy(), round(share * len(people))) @ _bears(people, truth)
+        )
+        for people in scores.partition_by("as_of")
+    )
+
+
+def _on(study: Study, days: Sequence[date]) -> pl.DataFrame:
+    return study.table.frame.filter(pl.col("as_of").is_in(list(days)))
+
+
+def _bears(people: pl.DataFrame, truth: pl.DataFrame) -> np.ndarray:
+    kinds = truth.select(*KEYS, "planted")
+    known = people.select(KEYS).join(kinds, on=list(KEYS), how="left", maintain_order="left")
+    return (known["planted"] == "misconduct").fill_null(value=False).to_numpy()
 
 
 def listed_innocents(

@@ -14,7 +14,7 @@ import polars as pl
 
 from features.build import build
 from features.catalogue.uk import CATALOGUE
-from features.catalogue.uk.events import ACCESS, ALLEGATION, CLAIM, ROSTER_CHANGE, TOUR
+from features.catalogue.uk.events import ACCESS, CLAIM, EVERY_ALLEGATION, ROSTER_CHANGE, TOUR
 from features.definition import ForceDefinition
 from features.events import Records
 from features.specs import Aggregate, Catalogue, Events, Idea, Peers, Product, count, total
@@ -43,7 +43,7 @@ NAIVE = Catalogue(
         _naive("searches", count(ACCESS, pl.col("action") == "SEARCH")),
         _naive("searches without an incident", count(ACCESS, pl.col("linked_incident_id").is_null())),
         _naive("uses off duty", count(ACCESS, ~pl.col("on_duty"))),
-        _naive("complaints", count(ALLEGATION)),
+        _naive("complaints", count(EVERY_ALLEGATION)),
         _naive(
             "Bradford factor", Product(left=Product(left=SPELLS, right=SPELLS), right=total(ALL_SPELLS, "hours_lost"))
         ),

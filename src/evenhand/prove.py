@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from evenhand.answers import OURS, listed_innocents, yields
+from evenhand.answers import OURS, by_rules, listed_innocents, planted_found, told_the_answers, yields
 from evenhand.config import Config, load_config
 from evenhand.confounding import bearers_of, raised, scores
 from evenhand.coverage import MEASURES, REVIEWERS, SCENES, coverage
@@ -54,6 +54,19 @@ DRAWS = 4000
 CASEY_SEEDS = range(9001, 9031)
 UNADJUSTED_SEEDS = CASEY_SEEDS[::3]  # on which the unadjusted model is trained too
 MAY_COST = 0.05  # planted cases that an even-handed model may miss of those the unadjusted one finds
+# Of each kind, the plain column that finds most of it by itself, by the answer keys of seeds 701 and 702: rules that
+# nobody without an answer key could have chosen, to see how far rules could get.
+RULES_BY_ANSWER_KEY = {
+    "T1": "own_book_offs_lean_365d",
+    "T2": "claims_without_tour_365d",
+    "T3": "short_visits_365d",
+    "T4": "unexplained_uses_365d",
+    "T5": "vulnerable_views_off_duty_or_at_night_365d",
+    "T6": "undeclared_matches_730d",
+    "T7": "round_sums_365d",
+    "T8": "undeclared_second_payroll_730d",
+    "T9": "taken_out_off_duty_365d",
+}
 ADVERSARIAL_SEEDS = range(9031, 9041)
 PLANTED_PEOPLE = 10_000
 CAPACITIES = (0.01, 0.02, 0.05)  # of everyone; the first is the default capacity
@@ -257,9 +270,26 @@ def _planted_part(seed: int, *, people: int, preset: str) -> Part:
             "yields": {
                 str(share): yields(backtest.at_capacity(round(share * people))) for share in CAPACITIES
             },
-            "innocents": listed_innocents(backtest, truth, members, list(KINDS)),
+            "innocents": {
+                str(share): listed_innocents(
+                    backtest.at_capacity(round(share * people)), truth, members, list(KINDS)
+                )
+                for share in CAPACITIES
+            },
+        }
+        by_key = by_rules(study, RULES_BY_ANSWER_KEY.values())
+        part["rules_by_answer_key"] = {
+            str(share): planted_found(by_key, truth, share) for share in CAPACITIES
         }
         if preset == "casey" and seed in UNADJUSTED_SEEDS:
+            answers = workspace.planted(
+                sorted({day for fold in study.folds for day in fold.train_as_ofs} | set(tests))
+            )
+            assert answers is not None
+            told = told_the_answers(study, answers, params)
+            part["told_the_answers"] = {
+                str(share): planted_found(told, answers, share) for share in CAPACITIES
+            }
             unadjusted, _ = run_backtest(
                 study, replace(params, even_handed=False), capacity=backtest.capacity, planted=truth
             )
@@ -292,7 +322,14 @@ def _conclude_planted(parts: Sequence[Part]) -> list[Finding]:
             set(by_seed[0]) - {OURS}, key=lambda method: sum(each[method]["misconduct"] for each in by_seed)
         )
         found += [_times_the_best(best, share, by_seed), _innocents_for_as_many(best, share, by_seed)]
-    found += [_of_bearers(kind, [part["innocents"][kind] for part in parts]) for kind in KINDS]
+        found.append(_beside_rules_by_answer_key(share, parts))
+        if told := [part for part in parts if "told_the_answers" in part]:
+            found.append(_room_above(best, share, told))
+    found += [
+        _of_bearers(kind, share, [part["innocents"][str(share)][kind] for part in parts])
+        for kind in KINDS
+        for share in (CAPACITIES[0], CAPACITIES[-1])
+    ]
     if both := [part for part in parts if "unadjusted" in part]:
         found.append(_cost_of_even_hands(both))
     return found
@@ -337,13 +374,41 @@ def _innocents_for_as_many(
     )
 
 
-def _of_bearers(kind: str, by_seed: Sequence[Mapping[str, float]]) -> Finding:
+def _beside_rules_by_answer_key(share: float, parts: Sequence[Part]) -> Finding:
+    ours = np.array([part["yields"][str(share)][OURS]["misconduct"] for part in parts])
+    theirs = np.array([part["rules_by_answer_key"][str(share)] for part in parts])
+    interval = _ratio_of_totals(ours, theirs)
+    return Finding(
+        claim=f"with {share:.0%} of the cohort listed, LightGBM finds more planted cases than rules a typology whose columns "
+        "were chosen by the answer keys of other seeds, interval above 1",
+        measured=f"{ours.sum():.0f} against {theirs.sum():.0f}: {ours.sum() / theirs.sum():.2f} times, 95 % interval "
+        f"{interval.low:.2f} to {interval.high:.2f}",
+        holds=interval.low > 1,
+    )
+
+
+def _room_above(best: str, share: float, parts: Sequence[Part]) -> Finding:
+    """Whether 1.5 times the best baseline could be reached at all."""
+    told = sum(part["told_the_answers"][str(share)] for part in parts)
+    ours, theirs = (
+        sum(part["yields"][str(share)][method]["misconduct"] for part in parts) for method in (OURS, best)
+    )
+    return Finding(
+        claim=f"with {share:.0%} of the cohort listed, 1.5 times the planted cases of the best baseline is within reach of trees "
+        "that are told what was planted on earlier dates",
+        measured=f"they find {told:.0f} on {len(parts)} seeds, {told / theirs:.2f} times the {theirs:.0f} of {best}; LightGBM "
+        f"finds {ours:.0f}",
+        holds=told >= 1.5 * theirs,
+    )
+
+
+def _of_bearers(kind: str, share: float, by_seed: Sequence[Mapping[str, float]]) -> Finding:
     listed, expected = (np.array([each[what] for each in by_seed]) for what in ("listed", "expected"))
     interval = _ratio_of_totals(listed, expected)
     times = listed.sum() / max(expected.sum(), 1e-9)
     return Finding(
-        claim=f"innocent people who bear {kind} are listed at most 1.25 times as often as innocent others of their role and rank, "
-        "upper bound 1.5",
+        claim=f"with {share:.0%} of the cohort listed, innocent people who bear {kind} are listed at most 1.25 times as often as "
+        "innocent others of their role and rank, upper bound 1.5",
         measured=f"{listed.sum():.1f} of {sum(each['bearers'] for each in by_seed):,.0f} listed, {expected.sum():.1f} expected: "
         f"{times:.2f} times, 95 % interval {interval.low:.2f} to {interval.high:.2f}",
         holds=bool(times <= 1.25 and interval.high <= 1.5),
@@ -356,7 +421,7 @@ def _cost_of_even_hands(parts: Sequence[Part]) -> Finding:
     unadjusted = np.array([part["unadjusted"]["misconduct"] for part in parts])
     times = _ratio_of_totals(ours, unadjusted)
     spared = {
-        kind: sum(part["unadjusted"]["innocents"][kind]["listed"] - part["innocents"][kind]["listed"] for part in parts)
+        kind: sum(part["unadjusted"]["innocents"][kind]["listed"] - part["innocents"][str(share)][kind]["listed"] for part in parts)
         for kind in KINDS
     }  # fmt: skip
     most = ", ".join(

@@ -83,21 +83,16 @@ class Alleged:
     Attributes:
         column: of a case's row, what was alleged.
         speaks_to: by value of it, the kinds of conduct (codes of typologies) that such an allegation may be about.
-        beside: the feature that says who does the same work: what is much for one is usual for another.
+        beside: the features that say who does the same work, that of most weight first: what is much for one is usual
+            for another.
         colleagues: the cohort's descriptor that colleagues have in common: what all of them show is no one's conduct.
             None where none says so.
     """
 
     column: str
     speaks_to: Mapping[str, tuple[str, ...]]
-    beside: str
+    beside: tuple[str, ...]
     colleagues: str | None = None
-
-    @property
-    def of_any(self) -> frozenset[str]:
-        """The kinds that every allegation which is about any may be about: what comes before conduct of all kinds."""
-        about = [frozenset(kinds) for kinds in self.speaks_to.values()]
-        return frozenset.intersection(*about) if about else frozenset()
 
     def allegations(self) -> dict[str, list[str]]:
         """By kind of conduct, the values that may be about it."""

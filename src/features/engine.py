@@ -154,8 +154,10 @@ class Block:
                 return found.largest(names[id(aggregate), "max"], window)
             case "days_since_last":
                 return self.engine.as_ofs - found.largest(names[id(aggregate), "day"], window)
-            case "mean":
+            case "mean" | "lean":
                 n, total = (found.sums(names[id(aggregate), part], window) for part in ("events", "amount"))
+                if aggregate.how == "lean":
+                    return total / np.sqrt(n + 1)
                 return np.divide(total, n, out=np.full_like(total, np.nan), where=n > 0)
             case _:
                 return found.sums(names[id(aggregate), "amount"], window)
@@ -468,13 +470,13 @@ def _partials(aggregate: Aggregate, line: Timeline, *, with_moment: bool) -> Ite
                 yield "moment", Partial(hit.cast(pl.Float64) * days, "sum")
         case "min" | "max" as extreme:
             yield extreme, Partial(_value(aggregate), extreme)
-        case "sum" | "mean":
+        case "sum" | "mean" | "lean":
             amount = Partial(_value(aggregate), "sum", "rounded")
             sized = not _never_negative(aggregate)
             yield "amount", amount
             if sized:
                 yield "size", replace(amount, take="size")
-            if aggregate.how == "mean":
+            if aggregate.how != "sum":
                 yield "events", replace(amount, take="present")
             if with_moment:
                 moment = Partial(amount.of_row * days, "sum")

@@ -19,7 +19,7 @@ import polars as pl
 
 from features.tables import Table
 
-How = Literal["count", "sum", "mean", "min", "max", "days_since_last", "distinct", "most_common"]
+How = Literal["count", "sum", "mean", "lean", "min", "max", "days_since_last", "distinct", "most_common"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -63,10 +63,12 @@ class Joined:
 class Aggregate:
     """One number from a person's events in a window `[as_of - window, as_of)`, known before `as_of`.
 
-    `count`, `sum`, `distinct` and `most_common` of no events are 0; `mean`, `min`, `max` and
+    `count`, `sum`, `lean`, `distinct` and `most_common` of no events are 0; `mean`, `min`, `max` and
     `days_since_last` are null. `days_since_last` counts whole days from the last event's day to `as_of`.
     `distinct` counts the different values, `most_common` the events that share the commonest one; events
-    without a value count for neither.
+    without a value count for neither. `lean` is the sum over the root of one more than the events with a value: amounts
+    that err either way add up to about the root of their number, so that whoever has many is set beside whoever has
+    few, and one alone says little.
     """
 
     events: Events
@@ -231,6 +233,10 @@ def mean(events: Events, value: str | pl.Expr, where: pl.Expr | None = None) -> 
     return Aggregate(events=events, how="mean", value=_expr(value), where=where)
 
 
+def lean(events: Events, value: str | pl.Expr, where: pl.Expr | None = None) -> Aggregate:
+    return Aggregate(events=events, how="lean", value=_expr(value), where=where)
+
+
 def smallest(events: Events, value: str | pl.Expr, where: pl.Expr | None = None) -> Aggregate:
     return Aggregate(events=events, how="min", value=_expr(value), where=where)
 
@@ -268,7 +274,7 @@ def _side(of: Term | Across) -> Aspect:
     match of:
         case Change() | Trend():
             return "change"
-        case Ratio():
+        case Ratio() | Aggregate(how="lean"):
             return "share"
         case Aggregate(how="days_since_last"):
             return "timing"

@@ -502,8 +502,8 @@ def _beside(force: ForceDefinition, rows: pl.DataFrame, params: Params) -> np.nd
     if force.outcome.alleged is None:
         return None
     dates = rows["as_of"].to_physical().to_numpy()
-    work = rows[force.outcome.alleged.beside].to_physical().to_numpy()
-    return alike(dates, work if params.even_handed else np.zeros(len(rows)))
+    work = [rows[name].to_physical().to_numpy() for name in force.outcome.alleged.beside]
+    return alike(dates, *work) if params.even_handed else alike(dates)
 
 
 def _teams(study: Study, rows: pl.DataFrame) -> np.ndarray | None:

@@ -3,7 +3,7 @@
 A few dozen findings a kind of conduct, most of which nobody looked for, cannot tell by themselves which of two
 hundred columns matter. What the catalogue declares can: it says which columns speak to which conduct, and which
 way. So each kind of conduct gets a head of its own, a logistic regression that begins by taking what the conduct
-consists of as half of what tells and all ideas that speak to it as the other half, and moves from there as far as
+consists of as most of what tells and all ideas that speak to it as the rest, and moves from there as far as
 the findings push it. What a person's colleagues show as well, the team or its terminals, planners and authorisers
 explain, and it is taken off. The opinion is the chance of a finding of at least one kind: one that is strong in one
 kind alone is not averaged away.
@@ -25,8 +25,9 @@ from models.booster import log_odds, probability
 # How hard findings must push: the precision of the normal prior around the weights of the beginning. Chosen on
 # development seeds.
 PULL = 10.0
-# What share of these falls on what the conduct consists of, where the catalogue says what that is.
-ON_THE_CONDUCT = 0.5
+# What share of these falls on what the conduct consists of, where the catalogue says what that is. Chosen on
+# development seeds.
+ON_THE_CONDUCT = 0.7
 # Rows a head or the trees look at: more of the same say nothing new, and take time in proportion.
 MOST_ROWS = 50_000
 # Of those, the share taken from the top, where findings are; the rest is spread evenly over everybody else.
@@ -140,24 +141,27 @@ def _adding_up_to(findings: float, shown: np.ndarray) -> np.ndarray:
     return probability(shown + float(found))  # type: ignore[arg-type]  # without full_output it is a number
 
 
-def alike(dates: np.ndarray, work: np.ndarray) -> np.ndarray:
-    """For each row a number that people have in common who do the same work at the same date; where these are fewer than
-    `LEAST_ALIKE`, the number of all such people of the date.
+def alike(dates: np.ndarray, *work: np.ndarray) -> np.ndarray:
+    """For each row a number that people have in common who do the same work at the same date.
 
-    >>> alike(np.repeat([7, 8], 150), np.tile([0, 0, 1], 100))[[0, 2, 150]].tolist()
-    [1, 0, 3]
+    Work is told by several things, the first of most weight: where fewer than `LEAST_ALIKE` people agree in all of them
+    the last is let go, and so on, until it is all such people of the date.
+
+    >>> role, rank = np.tile([0, 0, 1], 100), np.tile([0, 0, 0, 0, 0, 9], 50)
+    >>> alike(np.repeat([7, 8], 150), role, rank)[[0, 2, 5, 150]].tolist()
+    [1, 0, 0, 3]
 
     Args:
         dates: of each row, a number for its as-of date.
-        work: of each row, a number for the work.
+        work: each of them of each row a number.
     """
-    rows = pl.DataFrame({"date": dates, "work": work})
-    enough = pl.len().over("date", "work") >= LEAST_ALIKE
-    return (
-        rows.select(pl.struct("date", pl.when(enough).then("work")).rank("dense").cast(pl.Int64) - 1)
-        .to_series()
-        .to_numpy()
-    )
+    names = [f"work {place}" for place in range(len(work))]
+    rows = pl.DataFrame({"date": dates, **dict(zip(names, work, strict=True))})
+    kept: list[pl.Expr | str] = ["date"]
+    for depth, name in enumerate(names, start=1):
+        enough = pl.len().over("date", *names[:depth]) >= LEAST_ALIKE
+        kept.append(pl.when(enough).then(name))
+    return rows.select(pl.struct(kept).rank("dense").cast(pl.Int64) - 1).to_series().to_numpy()
 
 
 def surprises(features: np.ndarray, beside: np.ndarray, columns: Mapping[int, int]) -> np.ndarray:

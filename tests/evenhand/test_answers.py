@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from evenhand.answers import innocents_until, listed_innocents, yields
+from evenhand.answers import innocents_until, listed_innocents, planted_found, yields
 from models.backtest import Backtest
 
 DAY = date(2024, 1, 1)
@@ -41,6 +41,20 @@ def test_where_scores_tie_the_innocent_are_listed_first():
     people = backtest("mii", ours=[1, 1, 0], theirs=[0, 0, 0], capacity=1).scores
     bears = (people["planted"] == "misconduct").to_numpy()
     assert innocents_until(people["lightgbm"].to_numpy(), bears, 1) == 1
+
+
+def test_places_of_all_dates_are_counted_by_the_answer_key():
+    scores = pl.DataFrame(
+        {"person_key": [f"P{place}" for place in range(8)], "as_of": [DAY] * 4 + [date(2024, 7, 1)] * 4,
+         "score": [4.0, 3, 2, 1, 9, 9, 1, 1]}
+    )  # fmt: skip
+    truth = scores.select("person_key", "as_of", planted=pl.lit("innocent")).with_columns(
+        planted=pl.when(pl.col("person_key").is_in(["P0", "P2", "P4"]))
+        .then(pl.lit("misconduct"))
+        .otherwise("planted")
+    )
+    assert planted_found(scores, truth, 0.25) == pytest.approx(1 + 1 / 2)
+    assert planted_found(scores, truth, 0.75) == pytest.approx(3)
 
 
 def explained(roles: str, bears: str, *, listed: int) -> dict[str, float]:

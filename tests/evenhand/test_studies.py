@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from evenhand.answers import by_rules, planted_found, told_the_answers
 from evenhand.config import load_config
 from evenhand.force.simulate import simulate
-from evenhand.prove import Finding, Study, compare_scores, prove, record, write_page
+from evenhand.prove import RULES_BY_ANSWER_KEY, Finding, Study, compare_scores, prove, record, write_page
 from evenhand.workspace import Workspace
 from features.errors import WrongUsage
-from models.experiment import run_experiment
+from models.experiment import prepare, run_experiment
 from models.ranker import Params
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,24 @@ def test_other_protected_histories_and_recoded_reasons_change_no_score_of_people
 def test_lightgbm_finds_more_planted_misconduct_than_chance_at_the_same_capacity(experiment):
     found = {row["method"]: row["planted.misconduct"] for row in experiment.counts.iter_rows(named=True)}
     assert found["lightgbm"] > 2 * found["random"]
+
+
+@pytest.mark.slow
+def test_trees_told_the_answers_and_rules_chosen_by_them_find_more_than_chance(force):
+    dates = force.dates()
+    study = prepare(
+        force.force,
+        force.accepted,
+        test_as_ofs=dates.tests,
+        train_candidates=dates.candidates,
+        until=dates.end,
+    )
+    truth = force.planted([*dates.tests, *dates.candidates])
+    told = planted_found(told_the_answers(study, truth, Params(threads=1, leaves=8)), truth, 0.05)
+    by_rule = planted_found(by_rules(study, RULES_BY_ANSWER_KEY.values()), truth, 0.05)
+    by_chance = 0.05 * planted_found(by_rules(study, ["complaints_730d"]), truth, 1.0)
+    assert told > 2 * by_chance
+    assert by_rule > by_chance
 
 
 def test_a_study_that_does_not_exist_is_named_with_the_nearest(tmp_path):

@@ -186,6 +186,8 @@ class BruteForce:
                 return fsum(numbers)
             case "mean":
                 return fsum(numbers) / len(numbers) if numbers else None
+            case "lean":
+                return fsum(numbers) / sqrt(len(numbers) + 1)
             case "min":
                 return min(numbers, default=None)
             case "max":

@@ -11,7 +11,7 @@ import pytest
 from features.catalogue import uk
 from features.catalogue.uk import events, parts
 from features.definition import SHIPPED, load_force
-from features.describe import SIDES, describe, describe_term
+from features.describe import SIDES, describe, describe_events, describe_term
 from features.lineage import columns_read, marks_of
 from features.specs import Catalogue, Colleagues, Idea, Peers, count
 from tests.features import small_force
@@ -118,12 +118,35 @@ def test_baselines_are_raw_counts_of_the_catalogue():
         assert getattr(uk.CATALOGUE.idea_of(condition.column).of, "how", None) in ("count", "sum")
 
 
-def test_every_kind_of_conduct_has_a_rule_in_a_column_that_speaks_to_it():
-    rules = uk.FORCE.baselines.rules
-    assert set(rules) == set(uk.FORCE.typologies)
+def test_every_kind_of_conduct_that_a_finding_may_be_about_has_a_rule_in_a_column_that_speaks_to_it():
+    rules, alleged = uk.FORCE.baselines.rules, uk.FORCE.outcome.alleged
+    assert alleged is not None
+    assert set(rules) == set(alleged.allegations())
     ordinary = uk.CATALOGUE.ordinary()
     for kind, column in rules.items():
         assert kind in ordinary.idea_of(column).typologies
+
+
+def test_colleagues_complaints_against_whoever_reported_wrongdoing_count_for_nothing():
+    complaints = pl.DataFrame(
+        {
+            "of": [
+                "retaliation",
+                "a real complaint by the public",
+                "a colleague's",
+                "a colleague's, unmarked",
+            ],
+            "victimisation_risk": [True, True, False, None],
+            "source": ["COLLEAGUE", "PUBLIC", "COLLEAGUE", "COLLEAGUE"],
+        }
+    )
+    assert events.ALLEGATION.where is not None
+    assert "retaliation" not in complaints.filter(events.ALLEGATION.where)["of"]
+    assert complaints.filter(events.ALLEGATION.where).height == 3
+    every = describe_events(events.EVERY_ALLEGATION)
+    assert not any(
+        every in describe_term(idea.of) for idea in uk.CATALOGUE.ordinary().ideas if idea.typologies
+    )
 
 
 @pytest.mark.parametrize("name", SHIPPED)

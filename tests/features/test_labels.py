@@ -328,7 +328,7 @@ def test_of_an_open_case_without_precedents_nothing_is_expected():
 
 def test_what_is_expected_is_told_by_kind_of_conduct():
     """An allegation may be about two kinds, and one that is about none counts for neither."""
-    alleged = Alleged(column="topic", beside="team", speaks_to={"lies": ("T1", "T2"), "theft": ("T2",)})
+    alleged = Alleged(column="topic", beside=("team",), speaks_to={"lies": ("T1", "T2"), "theft": ("T2",)})
     outcome = replace(FORCE.outcome, precedents=PRECEDENTS, alleged=alleged)
     cases = f"""{HEAD}
     {OPEN_SINCE_200_DAYS}
@@ -344,7 +344,7 @@ def test_what_is_expected_is_told_by_kind_of_conduct():
 
 
 def test_an_open_case_without_precedents_counts_for_no_kind_of_conduct():
-    alleged = Alleged(column="topic", beside="team", speaks_to={"lies": ("T1",)})
+    alleged = Alleged(column="topic", beside=("team",), speaks_to={"lies": ("T1",)})
     outcome = replace(FORCE.outcome, precedents=PRECEDENTS, alleged=alleged)
     cases = f"{HEAD}\n{OPEN_SINCE_200_DAYS}"
     assert (

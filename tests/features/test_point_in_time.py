@@ -148,6 +148,7 @@ def test_every_kind_of_term_and_aggregate_is_among_those_compared():
         "count",
         "sum",
         "mean",
+        "lean",
         "min",
         "max",
         "days_since_last",

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from models import heads
-from models.heads import Concern, beyond_colleagues, by_idea, fit, opinion, surprises, thinned
+from models.heads import (
+    ON_THE_CONDUCT,
+    Concern,
+    alike,
+    beyond_colleagues,
+    by_idea,
+    fit,
+    opinion,
+    surprises,
+    thinned,
+)
 
 PEOPLE = 4000
 SHOWN = arrays(np.float64, 12, elements=st.one_of(st.just(np.nan), st.floats(-3, 3).map(round).map(float)))
@@ -193,6 +203,14 @@ def test_the_chances_add_up_to_the_findings_with_teams_too():
     assert chances.sum() == pytest.approx(60, rel=1e-3)
 
 
+def test_whoever_has_few_of_their_rank_is_set_beside_all_of_their_role_but_those_of_larger_ranks():
+    role = np.repeat([1, 1, 1, 2], [150, 120, 30, 40])
+    rank = np.repeat([5, 6, 7, 5], [150, 120, 30, 40])
+    of_rank, of_next, few, rare = alike(np.zeros(340), role, rank)[[0, 150, 270, 300]]
+    assert len({of_rank, of_next, few, rare}) == 4
+    assert alike(np.zeros(340), role)[0] == alike(np.zeros(340), role)[270]
+
+
 def test_the_most_surprising_window_speaks_for_an_idea():
     shown = np.array([[9.0, 0.0], [0.0, 9.0], [0.0, 0.0], [9.0, 9.0]])
     short, long = (surprises(shown, np.zeros(4), {column: 1})[:, 0] for column in (0, 1))
@@ -202,12 +220,13 @@ def test_the_most_surprising_window_speaks_for_an_idea():
 
 
 def test_what_the_conduct_at_heart_tells_most_before_anything_is_found():
-    """One finding that tells nothing leaves the weights where they begin: half on the one idea, half on all six."""
+    """One finding that tells nothing leaves the weights where they begin: most on the one idea, the rest on all six."""
     shown, _ = traces(11, 6, bearers=0, strength=0)
     found = np.zeros(PEOPLE)
     found[np.argmin(shown.sum(axis=1))] = 1
     concern = Concern(ideas=[{column: 1} for column in range(6)], targets=found, at_heart=(2,))
-    assert concern.beginning() == pytest.approx([1 / 12, 1 / 12, 7 / 12, 1 / 12, 1 / 12, 1 / 12])
+    rest = (1 - ON_THE_CONDUCT) / 6
+    assert concern.beginning() == pytest.approx([rest, rest, ON_THE_CONDUCT + rest, rest, rest, rest])
     telling = by_idea(shown, np.zeros(PEOPLE), concern.ideas)
     weights = fit(telling, found, concern.beginning(), pull=1e6).weights
     assert weights / weights.sum() == pytest.approx(concern.beginning(), rel=1e-2)

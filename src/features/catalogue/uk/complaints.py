@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from features.catalogue.uk.events import ALLEGATION, ALLEGATION_RESULT, FINDING, MATTER
+from features.catalogue.uk.events import ALLEGATION, ALLEGATION_RESULT, EVERY_ALLEGATION, FINDING, MATTER
 from features.catalogue.uk.parts import (
     COMPLAINED,
     COMPLAINTS,
@@ -65,7 +65,7 @@ COMPLAINT_IDEAS = (
     ),
     Idea(
         name="complaints_after_reporting", says="complaints against the person since they had reported wrongdoing themself",
-        of=count(ALLEGATION, pl.col("victimisation_risk")), windows=TWO_YEARS, unit="complaints", family="victimisation",
+        of=count(EVERY_ALLEGATION, pl.col("victimisation_risk")), windows=TWO_YEARS, unit="complaints", family="victimisation",
         innocent=("the person spoke up, and complaints followed",),
     ),
     Idea(

@@ -46,8 +46,8 @@ DISCLOSURE_IDEAS = (
     ),
     Idea(
         name="taken_out_off_duty", says="records printed or exported while off duty", of=count(ACCESS, TAKEN_OUT & pl.col("off_duty")),
-        windows=YEAR, unit="records", family="records taken out", typologies=DISCLOSURE, innocent=("a tour that ran on",),
-        more_is_concern=True, aspect="timing",
+        windows=YEAR, unit="records", family="records taken out", typologies=DISCLOSURE, innocent=("a tour that ran on", "a major inquiry"),
+        more_is_concern=True, aspect="timing", tells_apart=False,
     ),
     Idea(
         name="taken_out_share", says="share of uses that print or export",

@@ -107,7 +107,16 @@ REPEATED_REASON = Events(
     & (pl.col("claim.occurred_at") >= pl.col("occurred_at") - pl.duration(days=182)),
 )
 
-ALLEGATION = Events(name="allegation", table=COMPLAINT, says="an allegation in a public complaint")
+EVERY_ALLEGATION = Events(name="every_allegation", table=COMPLAINT, says="an allegation in a complaint")
+# Whoever speaks up is complained of after it; what the force itself marks as such counts against nobody.
+ALLEGATION = Events(
+    name="allegation",
+    table=COMPLAINT,
+    says="an allegation in a complaint, those of colleagues against somebody who had reported wrongdoing left out",
+    where=~(pl.col("victimisation_risk") & pl.col("source").is_in(["COLLEAGUE", "SUPERVISOR"])).fill_null(
+        value=False
+    ),
+)
 ALLEGATION_RESULT = Events(
     name="allegation_result",
     table=COMPLAINT,

@@ -88,25 +88,23 @@ FORCE = ForceDefinition(
         settle_months=9,
         own_leads=~NOT_OUR_OWN,
         # By the standards of professional behaviour (Police (Conduct) Regulations 2020, schedule 2) that each kind
-        # of conduct breaches. Complaints and earlier matters may come before a finding of any.
+        # of conduct breaches. Complaints speak to conduct towards people; to deceit and misuse the force's own records
+        # do. Earlier matters speak to nothing new: whoever is known already needs no lead.
         alleged=Alleged(
             column="breach",
-            beside="role",
+            beside=("role", "rank"),
             colleagues="team_code",
             speaks_to={
-                breach: (*kinds, "C", "M")
-                for breach, kinds in {
-                    "HONESTY": ("T1", "T2", "T6", "T7", "T8", "T9"),
-                    "ORDERS": ("T1", "T2", "T3", "T4", "T6", "T7"),
-                    "DUTIES": ("T1", "T3", "T8"),
-                    "CONFIDENTIALITY": ("T4", "T9"),
-                    "AUTHORITY": ("T5",),
-                    "EQUALITY": ("T5",),
-                    "FORCE": (),
-                    "FITNESS": (),
-                    "DISCREDIT": ("T5", "T8"),
-                    "CHALLENGING": ("T6",),
-                }.items()
+                "HONESTY": ("T1", "T2", "T6", "T7", "T8", "T9"),
+                "ORDERS": ("T1", "T2", "T3", "T4", "T6", "T7"),
+                "DUTIES": ("T1", "T3", "T8"),
+                "CONFIDENTIALITY": ("T4", "T9"),
+                "AUTHORITY": ("T5", "C"),
+                "EQUALITY": ("T5", "C"),
+                "FORCE": ("C",),
+                "FITNESS": ("C",),
+                "DISCREDIT": ("T5", "T8", "C"),
+                "CHALLENGING": ("T6",),
             },
         ),
     ),
@@ -122,19 +120,18 @@ FORCE = ForceDefinition(
             Condition(column="overtime_minutes_90d", at_least=2400),
             Condition(column="unlinked_searches_90d", at_least=40),
         ),
-        # Of each kind, the plain column that finds most of it by itself on development seeds 701 and 702.
+        # Of each kind, a count of what it consists of; where there are two, the one that finds more by itself.
         rules={
-            "T1": "own_premium_changes_in_last_day_365d",
-            "T2": "claims_without_tour_365d",
+            "T1": "own_book_offs_lean_365d",
+            "T2": "minutes_beyond_worked_365d",
             "T3": "short_visits_365d",
-            "T4": "bare_reason_share_365d",
+            "T4": "unexplained_uses_365d",
             "T5": "views_of_one_vulnerable_person_365d",
             "T6": "undeclared_matches_730d",
-            "T7": "round_sums_365d",
+            "T7": "expenses_off_tour_365d",
             "T8": "undeclared_second_payroll_730d",
             "T9": "unlinked_taken_out_365d",
             "C": "complaints_730d",
-            "M": "conduct_matters_730d",
         },
         exposure="tours_365d",
         studies={"sickness": "spells_squared_times_days_365d"},

@@ -39,6 +39,8 @@ SEARCH = pl.col("action") == "SEARCH"
 UNLINKED = pl.col("unlinked")
 CLOSE = pl.col("subject_relation").is_in(["SELF", "COLLEAGUE", "ADDRESS"])
 TAKEN_OUT = pl.col("action").is_in(["PRINT", "EXPORT"])
+# A word at most: no reason that somebody else could check.
+UNEXPLAINED = UNLINKED & (pl.col("reason_text_len") < 10)
 # A vulnerable victim's or witness's record in a case that is not the person's own.
 VULNERABLE = pl.col("subject_vulnerable") & ~pl.col("own_case") & UNLINKED
 
@@ -48,6 +50,7 @@ OWN_LATE_CHANGES = count(ROSTER_CHANGE, OWN & LATE)
 CLAIMS = count(CLAIM)
 SEARCHES = count(ACCESS, SEARCH)
 UNLINKED_SEARCHES = count(ACCESS, SEARCH & UNLINKED)
+UNEXPLAINED_USES = count(ACCESS, UNEXPLAINED)
 UNLINKED_CLOSE = count(ACCESS, CLOSE & UNLINKED)
 VULNERABLE_VIEWS = count(ACCESS, VULNERABLE)
 RECORDS_TAKEN_OUT = count(ACCESS, TAKEN_OUT & UNLINKED)

@@ -30,6 +30,7 @@ from features.specs import (
     days_since_last,
     distinct,
     largest,
+    lean,
     mean,
     most_common,
     ratio,
@@ -44,7 +45,7 @@ ROSTER_IDEAS = (
     Idea(
         name="own_changes", says="changes the person made to their own tours",
         of=count(ROSTER_CHANGE, OWN), windows=QUARTER_AND_YEAR, unit="changes", family="own roster changes",
-        typologies=ROSTER, innocent=(SHORT_OF_PEOPLE, LATE_RECORD),
+        typologies=ROSTER, innocent=(AGREED_PATTERN, SHORT_OF_PEOPLE, LATE_RECORD), tells_apart=False,
     ),
     Idea(
         name="own_late_changes", aspect="timing", says="changes the person made to their own tours after these had begun",
@@ -62,11 +63,17 @@ ROSTER_IDEAS = (
         family="own roster changes", typologies=ROSTER, innocent=(SHORT_OF_PEOPLE, "a new post with other habits of record"),
     ),
     Idea(
-        name="own_later_book_offs", at_heart_of=ROSTER, says="book-off times the person moved back by half an hour or more on their own tours",
+        name="own_later_book_offs", says="book-off times the person moved back by half an hour or more on their own tours",
         of=OWN_LATER_BOOK_OFFS,
         windows=QUARTER_AND_YEAR, unit="changes",
         family="own roster changes", typologies=ROSTER + OVERTIME, innocent=(LATE_RECORD, ON_BEHALF),
         more_is_concern=True,
+    ),
+    Idea(
+        name="own_book_offs_lean", says="how far the book-off times the person changed on their own tours lean towards later",
+        of=lean(ROSTER_CHANGE, "minutes_changed", OWN & (pl.col("field") == "BOOK_OFF")), at_heart_of=ROSTER,
+        windows=YEAR, unit="minutes, over the root of the number of changes", family="own roster changes",
+        typologies=ROSTER + OVERTIME, innocent=("tours that ran on and were booked off by the roster's time",), more_is_concern=True,
     ),
     Idea(
         name="own_rest_day_changes", says="tours the person turned into rest-day working themself",
@@ -77,7 +84,7 @@ ROSTER_IDEAS = (
     Idea(
         name="own_short_notice_changes", aspect="timing", says="changes to their own tours in the day before these began",
         of=count(ROSTER_CHANGE, OWN & pl.col("in_last_day")), windows=YEAR, unit="changes",
-        family="own roster changes", typologies=ROSTER, innocent=(SHORT_OF_PEOPLE, "a swap that both sides wanted"),
+        family="own roster changes", typologies=ROSTER, innocent=(AGREED_PATTERN, SHORT_OF_PEOPLE, "a swap that both sides wanted"), tells_apart=False,
     ),
     Idea(
         name="own_minutes_added", says="minutes added to their own tours by their own changes",
@@ -129,8 +136,8 @@ ROSTER_IDEAS = (
     Idea(
         name="own_premium_changes_in_last_day", says="own changes in the day before a tour that turned it into rest-day working",
         of=count(ROSTER_CHANGE, OWN & pl.col("in_last_day") & (pl.col("field") == "REST_DAY")), windows=YEAR, unit="changes",
-        family="own roster changes", typologies=ROSTER + OVERTIME, innocent=(SHORT_OF_PEOPLE, PUBLIC_ORDER), more_is_concern=True,
-        aspect="timing",
+        family="own roster changes", typologies=ROSTER + OVERTIME, innocent=(AGREED_PATTERN, SHORT_OF_PEOPLE, PUBLIC_ORDER), tells_apart=False,
+        more_is_concern=True, aspect="timing",
     ),
     Idea(
         name="changes_by_one_colleague", says="changes to their tours by the colleague who changed these most often",

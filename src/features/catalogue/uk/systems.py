@@ -9,12 +9,14 @@ from features.catalogue.uk.parts import (
     BUSY_ROLE,
     CLOSE,
     EXERCISE,
+    INTERESTS,
     QUARTER_AND_YEAR,
     SEARCH,
     SEARCHES,
     SEARCHES_EXPECTED,
     SYSTEMS,
     TOURS,
+    UNEXPLAINED_USES,
     UNLINKED,
     UNLINKED_CLOSE,
     UNLINKED_SEARCHES,
@@ -93,6 +95,11 @@ SYSTEMS_IDEAS = (
         typologies=SYSTEMS, innocent=(EXERCISE,), more_is_concern=True,
     ),
     Idea(
+        name="unexplained_uses", at_heart_of=SYSTEMS, says="uses of a system that belong to no incident and give a word at most as reason",
+        of=UNEXPLAINED_USES, windows=YEAR, unit="uses", family="reasons given", typologies=SYSTEMS,
+        innocent=("a unit's habit of entry", "the incident was linked afterwards"), more_is_concern=True,
+    ),
+    Idea(
         name="days_since_close_lookup", says="days since the last use on own, a colleague's or a household's records",
         of=days_since_last(ACCESS, CLOSE), windows=YEAR, unit="days", family="look-ups of people close", typologies=SYSTEMS,
         innocent=(EXERCISE,),
@@ -121,7 +128,7 @@ SYSTEMS_IDEAS = (
     Idea(
         name="uses_of_one_subject", says="unlinked uses of the record they went back to most, outside their own cases",
         of=most_common(ACCESS, "subject_key", UNLINKED & ~pl.col("own_case")), windows=YEAR, unit="uses", family="one record again and again",
-        typologies=SYSTEMS, innocent=("a case that was never linked", EXERCISE), more_is_concern=True, aspect="concentration",
+        typologies=SYSTEMS + INTERESTS, innocent=("a case that was never linked", EXERCISE), more_is_concern=True, aspect="concentration",
     ),
     Idea(
         name="unlinked_subjects", says="different records looked at in unlinked uses, outside their own cases",
@@ -166,6 +173,10 @@ SYSTEMS_IDEAS = (
     *beside_peers(
         "close_lookups", "unlinked uses on own, a colleague's or a household's records", UNLINKED_CLOSE, TOURS,
         family="look-ups of people close", typologies=SYSTEMS, innocent=(EXERCISE,),
+    ),
+    *beside_peers(
+        "unexplained_uses", "uses of a system that belong to no incident and give a word at most as reason", UNEXPLAINED_USES, TOURS,
+        family="reasons given", typologies=SYSTEMS, innocent=("a unit's habit of entry",),
     ),
     *beside_peers(
         "off_duty_uses", "uses of a system while off duty that belong to no incident", count(ACCESS, pl.col("off_duty") & UNLINKED), TOURS, family="use off duty",
