@@ -94,6 +94,12 @@ class Alleged:
     beside: tuple[str, ...]
     colleagues: str | None = None
 
+    @property
+    def of_any(self) -> frozenset[str]:
+        """The kinds that every allegation which is about any may be about: what comes before conduct of all kinds."""
+        about = [frozenset(kinds) for kinds in self.speaks_to.values()]
+        return frozenset.intersection(*about) if about else frozenset()
+
     def allegations(self) -> dict[str, list[str]]:
         """By kind of conduct, the values that may be about it."""
         kinds = sorted({kind for kinds in self.speaks_to.values() for kind in kinds})

@@ -7,7 +7,7 @@ several ways, so their contributions are summed before reasons are ranked.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -196,7 +196,9 @@ def rests_on_records(features: np.ndarray, words: Mapping[str, Wording]) -> np.n
     return known & (present | (nonzero & (features != 0)))
 
 
-def kind_of_concern(by_feature: np.ndarray, words: Mapping[str, Wording]) -> pl.DataFrame:
+def kind_of_concern(
+    by_feature: np.ndarray, words: Mapping[str, Wording], *, only_alone: Collection[str] = ()
+) -> pl.DataFrame:
     """The kind of conduct that each person's score is mostly about, and how much of what raises it is about that.
 
     Only what raises the score counts, and of that only what speaks to some kind of conduct: context names nothing.
@@ -204,6 +206,8 @@ def kind_of_concern(by_feature: np.ndarray, words: Mapping[str, Wording]) -> pl.
 
     Args:
         by_feature: log-odds `[people, features]`, in the order of `words`.
+        only_alone: kinds that come before conduct of any other kind, such as earlier matters; they are named only where
+            nothing that raises the score speaks to another.
 
     Returns:
         One row a person: `concern` (a code of the force's typologies) and `concern_share` (above 0, at most 1); both
@@ -215,12 +219,16 @@ def kind_of_concern(by_feature: np.ndarray, words: Mapping[str, Wording]) -> pl.
     >>> words = {"claims": wording("T2"), "late claims": wording("T1", "T2"), "role": wording()}
     >>> kind_of_concern(np.array([[0.3, 0.2, 2.0], [-0.3, 0.2, 0.0], [-0.3, 0.0, 2.0]]), words).rows()
     [('T2', 0.8), ('T1', 0.5), (None, None)]
+    >>> kind_of_concern(np.array([[0.3, 0.2, 2.0]]), words, only_alone=["T2"]).rows()
+    [('T1', 1.0)]
     """
     kinds = sorted({kind for wording in words.values() for kind in wording.typologies})
     about = np.zeros((len(by_feature), len(kinds)))
     for column, wording in enumerate(words.values()):
         for kind in wording.typologies:
             about[:, kinds.index(kind)] += by_feature[:, column].clip(min=0.0) / len(wording.typologies)
+    beside = np.isin(kinds, list(only_alone))
+    about[np.ix_((about[:, ~beside] > 0).any(axis=1), beside)] = 0.0
     most, in_all = about.max(axis=1, initial=0.0), about.sum(axis=1)
     share = np.divide(most, in_all, out=np.full_like(most, np.nan), where=in_all > 0)
     first = about.argmax(axis=1) if kinds else np.zeros(len(about), dtype=np.int64)

@@ -6,7 +6,7 @@ This module, and whatever it imports, can run where `models.ranker`, `models.exp
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from html import escape
@@ -128,7 +128,10 @@ def score(
         store=store,
         progress=progress,
     )
-    return score_table(model, table, name=name, capacity=capacity, top=top)
+    alleged = force.outcome.alleged
+    return score_table(
+        model, table, name=name, capacity=capacity, top=top, only_alone=alleged.of_any if alleged else ()
+    )
 
 
 def score_table(
@@ -138,10 +141,12 @@ def score_table(
     name: str | None = None,
     capacity: int | None = None,
     top: int = 4,
+    only_alone: Collection[str] = (),
 ) -> ScoreBatch:
     """Score a feature table of one date.
 
     Args:
+        only_alone: kinds that name a concern only where no other does (see `models.explain.kind_of_concern`).
 
     Raises:
         DataRefused: its columns are not the ones the model was trained on; the message shows the difference.
@@ -171,7 +176,7 @@ def score_table(
             raw=pl.Series(raw),
             rank=pl.Series(raw).rank("min", descending=True).cast(pl.Int64),
             above_threshold=pl.Series(raw >= model.threshold.raw),
-        ).hstack(kind_of_concern(found.by_feature, model.words)),
+        ).hstack(kind_of_concern(found.by_feature, model.words, only_alone=only_alone)),
         contributions=people.with_columns(pl.lit(found.base).alias("base")).hstack(
             pl.DataFrame(found.by_feature, schema=list(model.schema.names), orient="row")
         ),

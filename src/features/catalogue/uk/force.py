@@ -89,22 +89,25 @@ FORCE = ForceDefinition(
         own_leads=~NOT_OUR_OWN,
         # By the standards of professional behaviour (Police (Conduct) Regulations 2020, schedule 2) that each kind
         # of conduct breaches. Complaints speak to conduct towards people; to deceit and misuse the force's own records
-        # do. Earlier matters speak to nothing new: whoever is known already needs no lead.
+        # do. Earlier matters may come before a finding of any kind.
         alleged=Alleged(
             column="breach",
             beside=("role", "rank"),
             colleagues="team_code",
             speaks_to={
-                "HONESTY": ("T1", "T2", "T6", "T7", "T8", "T9"),
-                "ORDERS": ("T1", "T2", "T3", "T4", "T6", "T7"),
-                "DUTIES": ("T1", "T3", "T8"),
-                "CONFIDENTIALITY": ("T4", "T9"),
-                "AUTHORITY": ("T5", "C"),
-                "EQUALITY": ("T5", "C"),
-                "FORCE": ("C",),
-                "FITNESS": ("C",),
-                "DISCREDIT": ("T5", "T8", "C"),
-                "CHALLENGING": ("T6",),
+                breach: (*kinds, "M")
+                for breach, kinds in {
+                    "HONESTY": ("T1", "T2", "T6", "T7", "T8", "T9"),
+                    "ORDERS": ("T1", "T2", "T3", "T4", "T6", "T7"),
+                    "DUTIES": ("T1", "T3", "T8"),
+                    "CONFIDENTIALITY": ("T4", "T9"),
+                    "AUTHORITY": ("T5", "C"),
+                    "EQUALITY": ("T5", "C"),
+                    "FORCE": ("C",),
+                    "FITNESS": ("C",),
+                    "DISCREDIT": ("T5", "T8", "C"),
+                    "CHALLENGING": ("T6",),
+                }.items()
             },
         ),
     ),
@@ -132,6 +135,7 @@ FORCE = ForceDefinition(
             "T8": "undeclared_second_payroll_730d",
             "T9": "unlinked_taken_out_365d",
             "C": "complaints_730d",
+            "M": "conduct_matters_730d",
         },
         exposure="tours_365d",
         studies={"sickness": "spells_squared_times_days_365d"},
