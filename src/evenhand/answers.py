@@ -53,6 +53,20 @@ def innocents_until(scores: np.ndarray, bears: np.ndarray, wanted: float) -> flo
     return float((~bears[order])[: int(np.searchsorted(found, wanted)) + 1].sum()) if wanted > 0 else 0.0
 
 
+def beside(backtest: Backtest, references: Mapping[str, pl.DataFrame]) -> Backtest:
+    """Our lists and, of the same length, those of other scores.
+
+    Args:
+        references: by name, person_key, as_of and `score`, of everyone on the test dates.
+    """
+    scores = backtest.scores
+    for name, of_name in references.items():
+        scores = scores.join(
+            of_name.rename({"score": name}), on=list(KEYS), how="left", maintain_order="left"
+        )
+    return replace(backtest, scores=scores, methods=(OURS, *references))
+
+
 def by_rules(study: Study, columns: Iterable[str]) -> pl.DataFrame:
     """`[person_key, as_of, score]` of everyone on the test dates, by a rule a typology over these columns."""
     names = list(columns)
@@ -72,39 +86,25 @@ def told_the_answers(study: Study, truth: pl.DataFrame, params: Params) -> pl.Da
         params: how the trees are grown; nobody teaches them.
     """
     schema, ways = study.table.schema, directions(study.catalogue)
+    bears = truth.select(*KEYS, bears=(pl.col("planted") == "misconduct").cast(pl.Float64))
     parts = []
     for fold in study.folds:
         learnt, people = _on(study, fold.train_as_ofs), _on(study, [fold.test_as_of])
-        answers = _bears(learnt, truth).astype(np.float64)
-        told = train(matrix(learnt, schema), answers, schema, replace(params, teacher_share=0.0), ways=ways)
+        answers = learnt.select(KEYS).join(bears, on=list(KEYS), how="left", maintain_order="left")["bears"]
+        told = train(
+            matrix(learnt, schema),
+            answers.fill_null(0.0).to_numpy(),
+            schema,
+            replace(params, teacher_share=0.0),
+            ways=ways,
+        )
         scores = raw_scores(read_booster(told, schema), matrix(people, schema))
         parts.append(people.select(KEYS).with_columns(score=pl.Series(scores)))
     return pl.concat(parts)
 
 
-def planted_found(scores: pl.DataFrame, truth: pl.DataFrame, share: float) -> float:
-    """Planted cases on the lists of all dates together, with this share of the cohort listed.
-
-    Args:
-        scores: person_key, as_of and `score`.
-        truth: person_key, as_of and `planted`.
-    """
-    return sum(
-        float(
-            chance_of_listing(people["score"].to_numpy(), round(share * len(people))) @ _bears(people, truth)
-        )
-        for people in scores.partition_by("as_of")
-    )
-
-
 def _on(study: Study, days: Sequence[date]) -> pl.DataFrame:
     return study.table.frame.filter(pl.col("as_of").is_in(list(days)))
-
-
-def _bears(people: pl.DataFrame, truth: pl.DataFrame) -> np.ndarray:
-    kinds = truth.select(*KEYS, "planted")
-    known = people.select(KEYS).join(kinds, on=list(KEYS), how="left", maintain_order="left")
-    return (known["planted"] == "misconduct").fill_null(value=False).to_numpy()
 
 
 def listed_innocents(

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from evenhand.answers import OURS, by_rules, listed_innocents, planted_found, told_the_answers, yields
+from evenhand.answers import OURS, beside, by_rules, listed_innocents, told_the_answers, yields
 from evenhand.config import Config, load_config
 from evenhand.confounding import bearers_of, raised, scores
 from evenhand.coverage import MEASURES, REVIEWERS, SCENES, coverage
@@ -70,6 +70,8 @@ RULES_BY_ANSWER_KEY = {
 ADVERSARIAL_SEEDS = range(9031, 9041)
 PLANTED_PEOPLE = 10_000
 CAPACITIES = (0.01, 0.02, 0.05)  # of everyone; the first is the default capacity
+# As reviewers have it, and where enough innocent people are listed to tell small differences.
+BEARERS_AT = (CAPACITIES[0], CAPACITIES[-1])
 NULL_SEEDS = range(9101, 9201)
 NULL_REFUSED = 95  # of a hundred, at least
 NULL_PEOPLE = 2000
@@ -274,22 +276,14 @@ def _planted_part(seed: int, *, people: int, preset: str) -> Part:
                 str(share): listed_innocents(
                     backtest.at_capacity(round(share * people)), truth, members, list(KINDS)
                 )
-                for share in CAPACITIES
+                for share in BEARERS_AT
             },
         }
-        by_key = by_rules(study, RULES_BY_ANSWER_KEY.values())
-        part["rules_by_answer_key"] = {
-            str(share): planted_found(by_key, truth, share) for share in CAPACITIES
-        }
+        references = {"rules_by_answer_key": by_rules(study, RULES_BY_ANSWER_KEY.values())}
         if preset == "casey" and seed in UNADJUSTED_SEEDS:
-            answers = workspace.planted(
-                sorted({day for fold in study.folds for day in fold.train_as_ofs} | set(tests))
-            )
+            answers = workspace.planted(sorted({day for fold in study.folds for day in fold.train_as_ofs}))
             assert answers is not None
-            told = told_the_answers(study, answers, params)
-            part["told_the_answers"] = {
-                str(share): planted_found(told, answers, share) for share in CAPACITIES
-            }
+            references["told_the_answers"] = told_the_answers(study, answers, params)
             unadjusted, _ = run_backtest(
                 study, replace(params, even_handed=False), capacity=backtest.capacity, planted=truth
             )
@@ -297,6 +291,10 @@ def _planted_part(seed: int, *, people: int, preset: str) -> Part:
                 "misconduct": yields(unadjusted)[OURS]["misconduct"],
                 "innocents": listed_innocents(unadjusted, truth, members, list(KINDS)),
             }
+        with_references = beside(backtest, references)
+        part["references"] = {
+            str(share): yields(with_references.at_capacity(round(share * people))) for share in CAPACITIES
+        }
         return part
 
 
@@ -323,12 +321,12 @@ def _conclude_planted(parts: Sequence[Part]) -> list[Finding]:
         )
         found += [_times_the_best(best, share, by_seed), _innocents_for_as_many(best, share, by_seed)]
         found.append(_beside_rules_by_answer_key(share, parts))
-        if told := [part for part in parts if "told_the_answers" in part]:
+        if told := [part for part in parts if "told_the_answers" in part["references"][str(share)]]:
             found.append(_room_above(best, share, told))
     found += [
         _of_bearers(kind, share, [part["innocents"][str(share)][kind] for part in parts])
         for kind in KINDS
-        for share in (CAPACITIES[0], CAPACITIES[-1])
+        for share in BEARERS_AT
     ]
     if both := [part for part in parts if "unadjusted" in part]:
         found.append(_cost_of_even_hands(both))
@@ -376,7 +374,7 @@ def _innocents_for_as_many(
 
 def _beside_rules_by_answer_key(share: float, parts: Sequence[Part]) -> Finding:
     ours = np.array([part["yields"][str(share)][OURS]["misconduct"] for part in parts])
-    theirs = np.array([part["rules_by_answer_key"][str(share)] for part in parts])
+    theirs = np.array([part["references"][str(share)]["rules_by_answer_key"]["misconduct"] for part in parts])
     interval = _ratio_of_totals(ours, theirs)
     return Finding(
         claim=f"with {share:.0%} of the cohort listed, LightGBM finds more planted cases than rules a typology whose columns "
@@ -389,7 +387,7 @@ def _beside_rules_by_answer_key(share: float, parts: Sequence[Part]) -> Finding:
 
 def _room_above(best: str, share: float, parts: Sequence[Part]) -> Finding:
     """Whether 1.5 times the best baseline could be reached at all."""
-    told = sum(part["told_the_answers"][str(share)] for part in parts)
+    told = sum(part["references"][str(share)]["told_the_answers"]["misconduct"] for part in parts)
     ours, theirs = (
         sum(part["yields"][str(share)][method]["misconduct"] for part in parts) for method in (OURS, best)
     )

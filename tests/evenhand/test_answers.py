@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from evenhand.answers import innocents_until, listed_innocents, planted_found, yields
+from evenhand.answers import beside, innocents_until, listed_innocents, yields
 from models.backtest import Backtest
 
 DAY = date(2024, 1, 1)
@@ -43,18 +43,14 @@ def test_where_scores_tie_the_innocent_are_listed_first():
     assert innocents_until(people["lightgbm"].to_numpy(), bears, 1) == 1
 
 
-def test_places_of_all_dates_are_counted_by_the_answer_key():
-    scores = pl.DataFrame(
-        {"person_key": [f"P{place}" for place in range(8)], "as_of": [DAY] * 4 + [date(2024, 7, 1)] * 4,
-         "score": [4.0, 3, 2, 1, 9, 9, 1, 1]}
-    )  # fmt: skip
-    truth = scores.select("person_key", "as_of", planted=pl.lit("innocent")).with_columns(
-        planted=pl.when(pl.col("person_key").is_in(["P0", "P2", "P4"]))
-        .then(pl.lit("misconduct"))
-        .otherwise("planted")
+def test_other_scores_are_given_lists_as_long_as_ours():
+    lists = backtest("mmiim", ours=[5, 4, 3, 2, 1], theirs=[0, 0, 0, 0, 0], capacity=2)
+    other = lists.scores.select("person_key", "as_of", score=pl.Series([1.0, 0, 5, 4, 2])).sample(
+        fraction=1, shuffle=True, seed=1
     )
-    assert planted_found(scores, truth, 0.25) == pytest.approx(1 + 1 / 2)
-    assert planted_found(scores, truth, 0.75) == pytest.approx(3)
+    found = yields(beside(lists, {"other": other}).at_capacity(3))
+    assert found["lightgbm"]["misconduct"] == 2
+    assert (found["other"]["misconduct"], found["other"]["innocent"]) == (1, 2)
 
 
 def explained(roles: str, bears: str, *, listed: int) -> dict[str, float]:
