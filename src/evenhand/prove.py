@@ -147,7 +147,9 @@ def prove(*, only: Sequence[str] | None, out: Path, chicago: Path, parts: int | 
     code = code_fingerprint()
     for name, study in studies.items():
         if only is None or name in only:
+            command = f"evenhand prove --only {name}"
             if parts is not None and parts < len(study.parts):
+                command += f" --parts {parts}"
                 study = replace(
                     study,
                     about=f"{study.about}; only the first {parts} of {len(study.parts)} seeds or parts",
@@ -157,7 +159,7 @@ def prove(*, only: Sequence[str] | None, out: Path, chicago: Path, parts: int | 
             findings = study.conclude([_part(study, part, code) for part in study.parts])
             for finding in findings:
                 say(f"{'holds ' if finding.holds else 'FAILS '} {finding.claim}: {finding.measured}")
-            record(out, study, findings, commit=_commit(), code=code)
+            record(out, study, findings, command=command, commit=_commit(), code=code)
     write_page(out, code)
     say(f"\nWritten to {out}")
 
@@ -972,12 +974,15 @@ def _part(study: Study, part: int | str, code: str) -> Part:
     return json.loads(path.read_text())
 
 
-def record(page: Path, study: Study, findings: Sequence[Finding], *, commit: str, code: str) -> None:
+def record(
+    page: Path, study: Study, findings: Sequence[Finding], *, command: str, commit: str, code: str
+) -> None:
     """Keep what a study found, in place of what it found before, in the JSON file beside the page."""
     found = _recorded(page) | {
         study.name: {
             "about": f"{study.about[0].upper()}{study.about[1:]}.",
             "parts": _span(study.parts),
+            "command": command,
             "commit": commit,
             "source": code,
             "findings": [asdict(finding) for finding in findings],
@@ -1013,7 +1018,7 @@ def write_page(page: Path, code: str) -> None:
             "",
             study["about"],
             "",
-            f"Command: `evenhand prove --only {name}`. Seeds or parts: {study['parts']}. "
+            f"Command: `{study['command']}`. Seeds or parts: {study['parts']}. "
             f"Commit {study['commit']}, source {study['source']}{since}.",
             "",
             "| holds | claim | measured |",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -100,8 +101,8 @@ def provenance(
 
 
 def made(experiment: Experiment) -> dict[str, str]:
-    """Hashes of what came out: the model's text, and every method's scores on the test dates."""
-    backtest = experiment.backtest
+    """Hashes of what came out: the model's text, every method's scores on the test dates, and the chances read off them."""
+    backtest, calibration = experiment.backtest, experiment.model.calibration
     dates = list(backtest.test_as_ofs)
     scores = (
         backtest.scores.filter(backtest.scores["as_of"].is_in(dates))
@@ -112,6 +113,7 @@ def made(experiment: Experiment) -> dict[str, str]:
         "model": experiment.model.fingerprint,
         # As text a number has all its digits, and is the same whatever wrote it.
         "scores": hashlib.sha256(scores.write_csv().encode()).hexdigest(),
+        "chances": hashlib.sha256(json.dumps(calibration and calibration.to_dict()).encode()).hexdigest(),
     }
 
 

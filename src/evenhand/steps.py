@@ -209,8 +209,7 @@ def repeat(workspace: Workspace, *, run: str, as_json: bool) -> None:
         show_json(
             {
                 "run": repeated.run_id,
-                "same_model": repeated.same_model,
-                "same_scores": repeated.same_scores,
+                "differing": list(repeated.differing),
                 "other_tools": list(repeated.other_tools),
             }
         )
@@ -218,7 +217,7 @@ def repeat(workspace: Workspace, *, run: str, as_json: bool) -> None:
         say(f"Run {repeated.run_id} repeated: {repeated.says}.")
         for line in repeated.other_tools:
             say(f"- {line}")
-    if not (repeated.same_model and repeated.same_scores) and not repeated.other_tools:
+    if repeated.differing and not repeated.other_tools:
         raise ArithmeticError(
             f"run {repeated.run_id}: the same rows, ideas, code and libraries gave something else"
         )

@@ -74,26 +74,22 @@ class Repeated:
     """A run done again on the rows it was made from.
 
     Attributes:
-        same_model, same_scores: whether the model, and every method's scores on the test dates, came out the
-            same to the last bit.
+        differing: what did not come out the same to the last bit: the model, every method's scores on the test dates,
+            the chances read off them.
         other_tools: what else is not as it was then (code, Python, libraries).
     """
 
     run_id: str
     experiment: Experiment
-    same_model: bool
-    same_scores: bool
+    differing: tuple[str, ...]
     other_tools: tuple[str, ...]
 
     @property
     def says(self) -> str:
         """The outcome in a few words."""
-        if self.same_model and self.same_scores:
-            return "the same to the last bit: model and scores"
-        differing = [
-            name for name, same in (("model", self.same_model), ("scores", self.same_scores)) if not same
-        ]
-        return f"not the same: {' and '.join(differing)}"
+        if not self.differing:
+            return "the same to the last bit: model, scores and chances"
+        return f"not the same: {' and '.join(self.differing)}"
 
     def _repr_html_(self) -> str:
         others = "".join(f"<li>{escape(line)}</li>" for line in self.other_tools)
@@ -416,12 +412,11 @@ class Workspace:
         recipe = Recipe.from_dict(stored["recipe"])
         refuse_changed(run, stored, self._catalogue(recipe), self.accepted)
         experiment = self.carry_out(recipe)
-        now = made(experiment)
+        now, then = made(experiment), stored["made"]
         return Repeated(
             run_id=run_id,
             experiment=experiment,
-            same_model=now["model"] == stored["made"]["model"],
-            same_scores=now["scores"] == stored["made"]["scores"],
+            differing=tuple(name for name in then if now[name] != then[name]),
             other_tools=tuple(other_tools(stored)),
         )
 

@@ -120,7 +120,7 @@ def test_a_study_of_which_only_the_first_parts_were_run_says_so(tmp_path, monkey
     prove(only=None, out=tmp_path / "evidence.md", chicago=tmp_path / "none", parts=2)
     page = (tmp_path / "evidence.md").read_text()
     assert "A study of three seeds; only the first 2 of 3 seeds or parts." in page
-    assert "Seeds or parts: 7 to 8." in page
+    assert "Command: `evenhand prove --only made --parts 2`. Seeds or parts: 7 to 8." in page
     assert "[7, 8]" in page
     with pytest.raises(WrongUsage, match="at least one"):
         prove(only=None, out=tmp_path / "evidence.md", chicago=tmp_path / "none", parts=0)
@@ -131,7 +131,9 @@ def test_a_study_run_again_leaves_the_others_on_the_page_and_tells_which_are_of_
     for name, code in (("first", "abc"), ("second", "abc"), ("second", "def")):
         study = Study(name=name, about="one", parts=[1], run_part=lambda _: {}, conclude=lambda _: [])
         findings = [Finding(claim=f"{name} on {code}", measured="1", holds=True)]
-        record(page, study, findings, commit=f"commit-{code}", code=code)
+        record(
+            page, study, findings, command=f"evenhand prove --only {name}", commit=f"commit-{code}", code=code
+        )
         write_page(page, code)
     first, second = page.read_text().split("## second")
     assert "Commit commit-abc, source abc; the source has changed since." in first

@@ -43,7 +43,7 @@ def test_a_model_grown_as_recommended_records_the_tuning_and_is_repeated_to_the_
     assert recipe["params"] == found["recommended"]
     repeated = run(tuned, "train", "--repeat", "grown", "--data", str(records), "--json")
     assert repeated.code == 0, repeated.err
-    assert json.loads(repeated.out)["same_model"]
+    assert json.loads(repeated.out)["differing"] == []
 
 
 def test_a_tuning_that_has_seen_the_test_dates_may_not_be_used(run, tuned, records):
