@@ -209,7 +209,14 @@ def opinion(
     teams: np.ndarray | None = None,
     kinds: Sequence[Concern] = (),
 ) -> np.ndarray:
-    """What whoever teaches says of each row, `[rows]`, however trees are grown; see `train`."""
+    """What whoever teaches says of each row, `[rows]`, however trees are grown.
+
+    Args:
+        features, confirmed, ways: as for `train`.
+        beside: from `models.heads.alike`; needed where heads teach, as are kinds.
+        teams: who are colleagues, for the heads (see `models.heads.opinion`).
+        kinds: from `concerns`, for the heads.
+    """
     _refuse_all_alike(confirmed)
     if params.taught_by == "regression":
         return teacher.opinion(features, confirmed, schema, _held_to(ways, params))
@@ -225,9 +232,6 @@ def train(
     params: Params,
     *,
     ways: Mapping[str, int] | None = None,
-    beside: np.ndarray | None = None,
-    teams: np.ndarray | None = None,
-    kinds: Sequence[Concern] = (),
     taught: np.ndarray | None = None,
 ) -> str:
     """A model of who is confirmed, as LightGBM text.
@@ -236,10 +240,7 @@ def train(
         features: from `matrix`, one row a person and date.
         confirmed: 0 or 1 each, or the probability that they will be; nobody whose case is open counts as 0.
         ways: directions to hold features to, if `params.monotone`.
-        beside: from `models.heads.alike`; needed where heads teach.
-        teams: who are colleagues, for the heads (see `models.heads.opinion`).
-        kinds: from `concerns`, for the heads.
-        taught: from `opinion`, where it is known already.
+        taught: from `opinion`; needed where heads teach, and otherwise asked for here where it is None.
 
     Raises:
         DataRefused: nobody, or everybody, is confirmed.
@@ -254,9 +255,7 @@ def train(
     targets = (1 - params.teacher_share) * confirmed
     if params.teacher_share > 0:
         if taught is None:
-            taught = opinion(
-                features, confirmed, schema, params, ways=ways, beside=beside, teams=teams, kinds=kinds
-            )
+            taught = opinion(features, confirmed, schema, params, ways=ways)
         targets = targets + params.teacher_share * taught
     kept, counts = heads.thinned(targets)
     rows = lightgbm.Dataset(
