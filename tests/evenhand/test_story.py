@@ -78,7 +78,7 @@ def test_a_listed_score_is_mostly_about_a_kind_that_was_planted(run, champion, r
     right = pl.col("typologies").list.contains(pl.col("concern")).mean()
     anybodys = listed.select("concern").join(listed.select("typologies"), how="cross")
     assert len(listed) >= 12
-    assert listed.select(right).item() > 1.2 * anybodys.select(right).item()
+    assert listed.select(right).item() > 1.4 * anybodys.select(right).item()
 
 
 def test_a_file_can_be_looked_at_reviewed_and_counted(run, champion, records, tmp_path):
@@ -216,7 +216,7 @@ def test_a_run_is_repeated_to_the_last_bit(run, champion, records):
     versions = run(champion, "models", "--json").out
     repeated = run(champion, "train", "--repeat", "first", "--data", str(records))
     assert repeated.code == 0, repeated.err
-    assert "the same to the last bit: model and scores" in repeated.out
+    assert "the same to the last bit: model, scores and chances" in repeated.out
     assert run(champion, "models", "--json").out == versions, "what is repeated is not registered again"
 
 

@@ -92,7 +92,8 @@ FORCE = ForceDefinition(
         # do. Earlier matters may come before a finding of any kind.
         alleged=Alleged(
             column="breach",
-            beside=("role", "rank"),
+            # Whoever is moved to a major inquiry is set beside the others who were, since few agree in how often.
+            beside=("role", "rank", "major_incident_deployments_365d"),
             colleagues="team_code",
             speaks_to={
                 breach: (*kinds, "M")

@@ -34,6 +34,8 @@ from features.specs import (
 )
 
 OWN = pl.col("own")
+# A change that was asked for in time is not the person's idea of the day, however late it was entered.
+UNASKED = pl.col("own_wish")
 LATE = pl.col("after_start")
 SEARCH = pl.col("action") == "SEARCH"
 UNLINKED = pl.col("unlinked")

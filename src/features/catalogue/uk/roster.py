@@ -19,6 +19,7 @@ from features.catalogue.uk.parts import (
     ROSTER,
     SHORT_OF_PEOPLE,
     TOURS,
+    UNASKED,
     YEAR,
     beside_peers,
 )
@@ -38,7 +39,7 @@ from features.specs import (
 )
 
 OWN_LATER_BOOK_OFFS = count(
-    ROSTER_CHANGE, OWN & (pl.col("field") == "BOOK_OFF") & (pl.col("minutes_changed") >= 30)
+    ROSTER_CHANGE, UNASKED & (pl.col("field") == "BOOK_OFF") & (pl.col("minutes_changed") >= 30)
 )
 
 ROSTER_IDEAS = (
@@ -50,30 +51,30 @@ ROSTER_IDEAS = (
     Idea(
         name="own_late_changes", aspect="timing", says="changes the person made to their own tours after these had begun",
         of=OWN_LATE_CHANGES, windows=QUARTER_AND_YEAR, unit="changes", family="own roster changes",
-        typologies=ROSTER, innocent=(LATE_RECORD, ON_BEHALF), more_is_concern=True,
+        typologies=ROSTER, innocent=(LATE_RECORD, ON_BEHALF), tells_apart=False, more_is_concern=True,
     ),
     Idea(
         name="own_late_changes_per_tour", says="changes to their own tours after these had begun, a tour worked",
         of=ratio(OWN_LATE_CHANGES, TOURS, bottom_at_least=20), windows=YEAR, unit="changes a tour",
-        family="own roster changes", typologies=ROSTER, innocent=(LATE_RECORD, ON_BEHALF), more_is_concern=True,
+        family="own roster changes", typologies=ROSTER, innocent=(LATE_RECORD, ON_BEHALF), tells_apart=False, more_is_concern=True,
     ),
     Idea(
         name="own_late_changes_trend", says="daily rate of late changes to their own tours, against the nine months before",
         of=Change(of=OWN_LATE_CHANGES, baseline_days=275), windows=(90,), unit="changes a day",
-        family="own roster changes", typologies=ROSTER, innocent=(SHORT_OF_PEOPLE, "a new post with other habits of record"),
+        family="own roster changes", typologies=ROSTER, innocent=(SHORT_OF_PEOPLE, "a new post with other habits of record"), tells_apart=False,
     ),
     Idea(
-        name="own_later_book_offs", says="book-off times the person moved back by half an hour or more on their own tours",
+        name="own_later_book_offs", says="book-off times the person moved back, unasked, by half an hour or more on their own tours",
         of=OWN_LATER_BOOK_OFFS,
         windows=QUARTER_AND_YEAR, unit="changes",
-        family="own roster changes", typologies=ROSTER + OVERTIME, innocent=(LATE_RECORD, ON_BEHALF),
+        family="own roster changes", typologies=ROSTER + OVERTIME, innocent=(LATE_RECORD, ON_BEHALF), tells_apart=False,
         more_is_concern=True,
     ),
     Idea(
-        name="own_book_offs_lean", says="how far the book-off times the person changed on their own tours lean towards later",
-        of=lean(ROSTER_CHANGE, "minutes_changed", OWN & (pl.col("field") == "BOOK_OFF")), at_heart_of=ROSTER,
+        name="own_book_offs_lean", says="how far the book-off times the person changed on their own tours, unasked, lean towards later",
+        of=lean(ROSTER_CHANGE, "minutes_changed", UNASKED & (pl.col("field") == "BOOK_OFF")), at_heart_of=ROSTER,
         windows=YEAR, unit="minutes, over the root of the number of changes", family="own roster changes",
-        typologies=ROSTER + OVERTIME, innocent=("tours that ran on and were booked off by the roster's time",), more_is_concern=True,
+        typologies=ROSTER, innocent=("tours that ran on and were booked off by the roster's time",), more_is_concern=True,
     ),
     Idea(
         name="own_rest_day_changes", says="tours the person turned into rest-day working themself",
@@ -119,18 +120,18 @@ ROSTER_IDEAS = (
     ),
     Idea(
         name="own_unrequested_changes", says="changes to their own tours that nobody asked for in writing or through them",
-        of=count(ROSTER_CHANGE, pl.col("own_wish") & LATE), windows=QUARTER_AND_YEAR, unit="changes",
+        of=count(ROSTER_CHANGE, UNASKED & LATE), windows=QUARTER_AND_YEAR, unit="changes",
         family="own roster changes", typologies=ROSTER, innocent=(LATE_RECORD, "a request made by word of mouth"),
         more_is_concern=True,
     ),
     Idea(
-        name="own_changes_after_pay_close", says="changes to their own tours made after the pay period of the tour had closed",
-        of=count(ROSTER_CHANGE, OWN & pl.col("after_pay_close")), windows=YEAR, unit="changes", family="changes after pay closed",
+        name="own_changes_after_pay_close", says="unasked changes to their own tours made after the pay period of the tour had closed",
+        of=count(ROSTER_CHANGE, UNASKED & pl.col("after_pay_close")), windows=YEAR, unit="changes", family="changes after pay closed",
         typologies=ROSTER, innocent=(LATE_RECORD, "a correction in the force's favour"), more_is_concern=True, aspect="timing",
     ),
     Idea(
-        name="own_change_delay", says="days from the start of a tour to their own changes of it, on average",
-        of=mean(ROSTER_CHANGE, "days_after", OWN & LATE), windows=YEAR, unit="days", family="changes after pay closed",
+        name="own_change_delay", says="days from the start of a tour to their own unasked changes of it, on average",
+        of=mean(ROSTER_CHANGE, "days_after", UNASKED & LATE), windows=YEAR, unit="days", family="changes after pay closed",
         typologies=ROSTER, innocent=(LATE_RECORD,), aspect="timing",
     ),
     Idea(
@@ -167,25 +168,25 @@ ROSTER_IDEAS = (
     Idea(
         name="own_late_changes_rise", says="rise of the daily number of late changes to their own tours over the year",
         of=Trend(of=OWN_LATE_CHANGES), windows=YEAR, unit="changes a day", family="own roster changes", typologies=ROSTER,
-        innocent=(SHORT_OF_PEOPLE, "a new post with other habits of record"),
+        innocent=(SHORT_OF_PEOPLE, "a new post with other habits of record"), tells_apart=False,
     ),
     *beside_peers(
-        "own_late_changes", "late changes to their own tours that nobody asked for", count(ROSTER_CHANGE, pl.col("own_wish") & LATE), TOURS, family="own roster changes",
-        typologies=ROSTER, innocent=(LATE_RECORD, ON_BEHALF),
+        "own_late_changes", "late changes to their own tours that nobody asked for", count(ROSTER_CHANGE, UNASKED & LATE), TOURS, family="own roster changes",
+        typologies=ROSTER, innocent=(LATE_RECORD, ON_BEHALF), tells_apart=False,
     ),
     *beside_peers(
-        "own_later_book_offs", "book-off times the person moved back by half an hour or more on their own tours",
+        "own_later_book_offs", "book-off times the person moved back, unasked, by half an hour or more on their own tours",
         OWN_LATER_BOOK_OFFS, TOURS, family="own roster changes",
-        typologies=ROSTER + OVERTIME, innocent=(LATE_RECORD, ON_BEHALF),
+        typologies=ROSTER + OVERTIME, innocent=(LATE_RECORD, ON_BEHALF), tells_apart=False,
     ),
     *beside_peers(
         "own_minutes_added", "minutes added to their own tours by their own changes",
-        total(ROSTER_CHANGE, "minutes_changed", pl.col("own_wish") & (pl.col("minutes_changed") > 0)), TOURS, unit=60.0,
+        total(ROSTER_CHANGE, "minutes_changed", UNASKED & (pl.col("minutes_changed") > 0)), TOURS, unit=60.0,
         family="minutes added to own tours", typologies=ROSTER + OVERTIME, innocent=(AGREED_PATTERN, LATE_RECORD, PUBLIC_ORDER), tells_apart=False,
     ),
     *beside_peers(
         "own_rest_day_changes", "tours turned into rest-day working by themselves, unasked",
-        count(ROSTER_CHANGE, pl.col("own_wish") & (pl.col("field") == "REST_DAY")), TOURS, family="own roster changes",
+        count(ROSTER_CHANGE, UNASKED & (pl.col("field") == "REST_DAY")), TOURS, family="own roster changes",
         typologies=ROSTER + OVERTIME, innocent=(AGREED_PATTERN, SHORT_OF_PEOPLE, PUBLIC_ORDER), tells_apart=False,
     ),
 )  # fmt: skip
