@@ -476,7 +476,13 @@ def teach(study: Study, as_ofs: Sequence[date], *, seen_by: date, params: Params
             ways=directions(study.catalogue),
             beside=_beside(study.force, learnt.rows, params),
             teams=_teams(study, learnt.rows) if params.even_handed else None,
-            kinds=concerns(study.catalogue, schema, learnt.about, even_handed=params.even_handed),
+            kinds=concerns(
+                study.catalogue,
+                schema,
+                learnt.about,
+                before_any=_before_any(study.force),
+                even_handed=params.even_handed,
+            ),
         )
     return Teaching(features=features, targets=learnt.targets, taught=taught, confirmed=learnt.confirmed)
 
@@ -496,6 +502,10 @@ def grow(study: Study, teaching: Teaching, params: Params) -> Fitted:
         confirmed=teaching.confirmed,
         expected=float(teaching.targets.sum()),
     )
+
+
+def _before_any(force: ForceDefinition) -> frozenset[str]:
+    return force.outcome.alleged.of_any if force.outcome.alleged else frozenset()
 
 
 def _beside(force: ForceDefinition, rows: pl.DataFrame, params: Params) -> np.ndarray | None:

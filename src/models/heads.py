@@ -51,11 +51,14 @@ class Concern:
         ideas: of each, its columns (one a window): positions of features, with 1 where more is more concern and -1
             where less is.
         targets: for each row the probability that a finding of this kind is made, 0 or 1 where that is known.
+        counting: how many findings the chances add up to: all the targets where None. Fewer where other kinds account
+            for some of them.
         at_heart: places in `ideas` of what the conduct consists of; the others only go with it.
     """
 
     ideas: Sequence[Mapping[int, int]]
     targets: np.ndarray
+    counting: float | None = None
     at_heart: tuple[int, ...] = ()
 
     def beginning(self) -> np.ndarray:
@@ -66,17 +69,6 @@ class Concern:
             shares *= 1 - ON_THE_CONDUCT
             shares[list(self.at_heart)] += ON_THE_CONDUCT / len(self.at_heart)
         return shares
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Head:
-    """The log-odds of a finding: `surprises @ weights + intercept`; no weight is negative."""
-
-    weights: np.ndarray
-    intercept: float
-
-    def chance(self, surprises: np.ndarray) -> np.ndarray:
-        return probability(surprises @ self.weights + self.intercept)
 
 
 def opinion(
@@ -99,12 +91,11 @@ def opinion(
     for concern in concerns:
         if concern.ideas and 0 < concern.targets.sum() < len(features):
             telling = by_idea(features, beside, concern.ideas)
-            head = fit(telling, concern.targets, concern.beginning())
-            if teams is None:
-                none_of_them *= 1 - head.chance(telling)
-            else:
-                own = beyond_colleagues(telling @ head.weights, beside, teams)
-                none_of_them *= 1 - _adding_up_to(concern.targets.sum(), own)
+            own = telling @ fit(telling, concern.targets, concern.beginning())
+            if teams is not None:
+                own = beyond_colleagues(own, beside, teams)
+            findings = concern.targets.sum() if concern.counting is None else concern.counting
+            none_of_them *= 1 - _adding_up_to(findings, own)
     return 1 - none_of_them
 
 
@@ -214,8 +205,8 @@ def thinned(order_by: np.ndarray, *, most: int = MOST_ROWS) -> tuple[np.ndarray,
 
 def fit(
     telling: np.ndarray, targets: np.ndarray, beginning: np.ndarray | None = None, *, pull: float = PULL
-) -> Head:
-    """The head that the targets make of the weights of the beginning.
+) -> np.ndarray:
+    """What the targets make of the weights of the beginning, `[columns]`, in log-odds of a finding; none is negative.
 
     These are so steep that a mean surprise, weighted so, seen in one person of ten times fewer has ten times the odds.
 
@@ -250,7 +241,7 @@ def fit(
         bounds=[(0.0, None)] * n_columns + [(None, None)],
         options={"maxiter": 300},
     )
-    return Head(weights=found.x[:-1], intercept=float(found.x[-1]))
+    return found.x[:-1]
 
 
 def _steepness(mean: np.ndarray) -> float:

@@ -9,7 +9,7 @@ The same rows, parameters and seed give the same text. It is read and applied th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
@@ -146,12 +146,15 @@ def concerns(
     schema: FeatureSchema,
     found: Mapping[str, np.ndarray],
     *,
+    before_any: Collection[str] = (),
     even_handed: bool = True,
 ) -> tuple[Concern, ...]:
     """Each kind of conduct with the ideas that speak to it and tell it from ordinary explanations.
 
     Args:
         found: by kind of conduct, for each row the probability of a finding of it.
+        before_any: kinds that are no conduct of their own but come before any, such as earlier matters. A finding that
+            may be of several kinds counts for these by its share only: they would count every finding once more.
         even_handed: False: also those that do not tell it from them.
     """
     ways, places = directions(catalogue), {name: place for place, name in enumerate(schema.names)}
@@ -171,10 +174,18 @@ def concerns(
         Concern(
             ideas=[columns for _, columns in about[kind]],
             targets=targets,
+            counting=_shares(targets, found) if kind in before_any else None,
             at_heart=tuple(place for place, (idea, _) in enumerate(about[kind]) if kind in idea.at_heart_of),
         )
         for kind, targets in found.items()
     )
+
+
+def _shares(targets: np.ndarray, found: Mapping[str, np.ndarray]) -> float:
+    """How many findings a kind has where each is shared out evenly among the kinds that it may be of."""
+    of_all = np.column_stack(list(found.values()))
+    n_kinds = of_all.sum(axis=1) / np.maximum(of_all.max(axis=1), np.finfo(float).tiny)
+    return float((targets / np.maximum(n_kinds, 1)).sum())
 
 
 def directions(catalogue: Catalogue) -> dict[str, int]:

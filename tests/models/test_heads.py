@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -74,7 +75,7 @@ def test_without_a_telling_finding_all_columns_are_equally_telling():
     shown, _ = traces(1, 5, bearers=0, strength=0)
     found = np.zeros(PEOPLE)
     found[np.argmin(shown.sum(axis=1))] = 1
-    weights = fit(surprises(shown, np.zeros(PEOPLE), dict.fromkeys(range(5), 1)), found, pull=1e6).weights
+    weights = fit(surprises(shown, np.zeros(PEOPLE), dict.fromkeys(range(5), 1)), found, pull=1e6)
     assert weights == pytest.approx(np.full(5, weights.mean()), rel=1e-3)
     assert weights.min() > 0
 
@@ -82,22 +83,32 @@ def test_without_a_telling_finding_all_columns_are_equally_telling():
 def test_findings_move_weight_to_the_columns_that_tell():
     shown, bears = traces(2, 5, bearers=80, strength=4.0)
     shown[:, 1:] = traces(3, 4, bearers=0, strength=0)[0]
-    head = fit(surprises(shown, np.zeros(PEOPLE), dict.fromkeys(range(5), 1)), bears.astype(float))
-    assert head.weights[0] > 2 * head.weights[1:].max()
+    weights = fit(surprises(shown, np.zeros(PEOPLE), dict.fromkeys(range(5), 1)), bears.astype(float))
+    assert weights[0] > 2 * weights[1:].max()
 
 
 def test_no_column_counts_in_a_persons_favour():
     """Those who show most are found least, and still more of it does not lower the chance."""
     shown, _ = traces(4, 1, bearers=0, strength=0)
     found = np.random.default_rng(4).random(PEOPLE) < np.where(shown[:, 0] == 0, 0.2, 0.02)
-    telling = surprises(shown, np.zeros(PEOPLE), {0: 1})
-    assert np.ptp(fit(telling, found.astype(float)).chance(telling)) < 0.01
+    concern = of_columns({0: 1}, targets=found.astype(float))
+    assert np.ptp(opinion(shown, np.zeros(PEOPLE), [concern])) < 0.01
 
 
 def test_the_chances_add_up_to_the_findings():
     shown, bears = traces(5, 4, bearers=60, strength=2.0)
-    telling = surprises(shown, np.zeros(PEOPLE), dict.fromkeys(range(4), 1))
-    assert fit(telling, bears.astype(float)).chance(telling).sum() == pytest.approx(60, rel=1e-3)
+    concern = of_columns(dict.fromkeys(range(4), 1), targets=bears.astype(float))
+    assert opinion(shown, np.zeros(PEOPLE), [concern]).sum() == pytest.approx(60)
+
+
+def test_of_findings_that_other_kinds_account_for_a_kind_takes_only_its_own():
+    shown, bears = traces(5, 4, bearers=60, strength=2.0)
+    concern = of_columns(dict.fromkeys(range(4), 1), targets=bears.astype(float))
+    whole, part = (
+        opinion(shown, np.zeros(PEOPLE), [replace(concern, counting=count)]) for count in (None, 12.5)
+    )
+    assert part.sum() == pytest.approx(12.5)
+    assert np.array_equal(np.argsort(part, kind="stable"), np.argsort(whole, kind="stable"))
 
 
 def test_few_findings_find_the_others_who_show_the_same():
@@ -151,10 +162,10 @@ def test_rows_that_stand_for_all_keep_the_highest_and_the_number(rows: int, most
 def test_a_head_of_thinned_rows_is_nearly_that_of_all(monkeypatch: pytest.MonkeyPatch):
     shown, bears = traces(9, 6, bearers=80, strength=1.5)
     telling = surprises(shown, np.zeros(PEOPLE), dict.fromkeys(range(6), 1))
-    whole = fit(telling, bears.astype(float)).chance(telling)
+    whole = telling @ fit(telling, bears.astype(float))
     monkeypatch.setattr(heads, "MOST_ROWS", 1000)
     monkeypatch.setattr(heads.thinned, "__kwdefaults__", {"most": 1000})
-    assert np.corrcoef(whole, fit(telling, bears.astype(float)).chance(telling))[0, 1] > 0.99
+    assert np.corrcoef(whole, telling @ fit(telling, bears.astype(float)))[0, 1] > 0.99
 
 
 def test_what_a_whole_team_shows_is_nobodys_conduct():
@@ -228,7 +239,7 @@ def test_what_the_conduct_at_heart_tells_most_before_anything_is_found():
     rest = (1 - ON_THE_CONDUCT) / 6
     assert concern.beginning() == pytest.approx([rest, rest, ON_THE_CONDUCT + rest, rest, rest, rest])
     telling = by_idea(shown, np.zeros(PEOPLE), concern.ideas)
-    weights = fit(telling, found, concern.beginning(), pull=1e6).weights
+    weights = fit(telling, found, concern.beginning(), pull=1e6)
     assert weights / weights.sum() == pytest.approx(concern.beginning(), rel=1e-2)
 
 
@@ -236,7 +247,5 @@ def test_findings_outweigh_what_the_conduct_was_thought_to_consist_of():
     shown, bears = traces(12, 6, bearers=80, strength=4.0)
     shown[:, 1:] = traces(13, 5, bearers=0, strength=0)[0]
     concern = Concern(ideas=[{column: 1} for column in range(6)], targets=bears.astype(float), at_heart=(5,))
-    weights = fit(
-        by_idea(shown, np.zeros(PEOPLE), concern.ideas), concern.targets, concern.beginning()
-    ).weights
+    weights = fit(by_idea(shown, np.zeros(PEOPLE), concern.ideas), concern.targets, concern.beginning())
     assert weights[0] > weights[5]

@@ -135,6 +135,13 @@ def test_each_planted_kind_of_conduct_has_something_at_its_heart():
     assert all(concern.at_heart for concern in concerns(UK, UK_SCHEMA, kinds))
 
 
+def test_what_comes_before_any_conduct_counts_each_finding_by_its_share():
+    """Three findings: of M alone, of T1 or M, and, as likely as not, of T1, T2 or M."""
+    kinds = {"T1": np.array([0, 1, 0.5]), "T2": np.array([0, 0, 0.5]), "M": np.array([1, 1, 0.5])}
+    found = concerns(UK, UK_SCHEMA, kinds, before_any={"M"})
+    assert [concern.counting for concern in found] == [None, None, pytest.approx(1 + 1 / 2 + 0.5 / 3)]
+
+
 def test_an_even_handed_head_hears_no_column_in_which_an_ordinary_explanation_looks_the_same():
     unclear = {column for idea in UK.ideas if not idea.tells_apart for column in idea.columns}
     assert unclear
