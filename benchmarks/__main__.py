@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import cluster, contributions, features, force, month, tuning, validation
+from benchmarks import cluster, contributions, features, force, month, training, tuning, validation
 
 PEOPLE, MONTHS = 46_000, 36
 ROWS = (1_000_000, 10_000_000, 100_000_000)
@@ -17,7 +17,7 @@ FEWEST_PEOPLE, FEWEST_ROWS = 600, 50_000
 
 
 def main(share: float = 1.0) -> None:
-    """Features and how they grow with rows, dates and people; validation; the cluster; the force; a month; reasons; trials."""
+    """Features and how they grow with rows, dates and people; validation; the cluster; the force; a month; a fold; reasons; trials."""
     people = max(FEWEST_PEOPLE, int(PEOPLE * share))
     rows = [max(FEWEST_ROWS, int(n * share)) for n in ROWS]
     for n in rows:
@@ -29,6 +29,7 @@ def main(share: float = 1.0) -> None:
     cluster.main(str(rows[0]), str(people))
     force.main(people, MONTHS)
     month.main(people, MONTHS)
+    training.main(people, training.DATES if share >= 1 else 2)
     contributions.main(people)
     tuning.main(tuning.PEOPLE if share >= 1 else FEWEST_PEOPLE)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import contributions, features, month, tuning
+from benchmarks import contributions, features, month, training, tuning
 from models.ranker import Params
 from tests.models.test_tuning import asked, told
 
@@ -62,3 +62,11 @@ def test_trials_that_are_kept_are_those_that_are_not(tmp_path):
     ]
     assert found[0] == found[1]
     assert len(ends) == 6
+
+
+@pytest.mark.slow
+def test_trees_that_learn_from_heads_are_not_those_that_learn_from_labels(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    by_heads, by_labels = training.run(400, 3, 1)
+    assert (by_heads.way, by_labels.way) == ("ours", "labels_alone")
+    assert by_heads.answer != by_labels.answer
