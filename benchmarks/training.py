@@ -1,23 +1,24 @@
-"""One fold of the full catalogue: trees that learn what the heads say, and the same trees on every finding alone.
+"""One fold of the full catalogue: trees that learn what the heads say, and the same trees on findings alone.
 
     python -m benchmarks.training [PEOPLE [DATES]]
 
-Values are made up, most of them zero as counts of rare events are; the columns, the kinds of conduct and the
-parameters are those of the simulated force. Both ways thin the rows that trees see, so that the ratio is the price of
-the heads and of nothing else.
+Values are made up, before the clock starts: counts, more of them above zero than in records. The columns, the kinds of
+conduct and the parameters are those of the simulated force. Both ways thin the rows that trees see, so that the ratio
+is the price of the heads.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
 from benchmarks.measure import Measured, in_turns, once, told
 from features.build import FeatureColumn, FeatureSchema
 from features.catalogue.uk import FORCE
+from features.definition import Alleged
 from models import heads
 from models.ranker import concerns, directions, opinion, train, usual_params
 
@@ -25,6 +26,7 @@ SEED, PEOPLE, DATES, ROUNDS = 7, 46_000, 24, 1
 TEAM_SIZE, CATEGORIES = 12, 10
 FINDINGS_A_KIND = 0.001
 CATALOGUE = FORCE.catalogue.ordinary()
+ALLEGED = cast("Alleged", FORCE.outcome.alleged)
 CONTEXT = {"rank", "role", "employee_type", "vetting_status"}
 
 
@@ -48,43 +50,47 @@ def rows(n_people: int, n_dates: int) -> tuple[np.ndarray, FeatureSchema]:
     return made, schema
 
 
-def trained(n_people: int, n_dates: int, *, by_heads: bool) -> str:
-    """The model's text."""
-    features, schema = rows(n_people, n_dates)
+def findings(n_rows: int) -> dict[str, np.ndarray]:
+    """By kind of conduct, 1 for each row with a finding of it."""
     rng = np.random.default_rng(SEED)
-    kinds = FORCE.outcome.alleged
-    assert kinds is not None
-    found = {
-        kind: (rng.random(len(features)) < FINDINGS_A_KIND).astype(float) for kind in kinds.allegations()
-    }
-    confirmed = np.max(list(found.values()), axis=0)
-    params = usual_params(FORCE)
-    if not by_heads:
-        return train(
-            features, confirmed, schema, replace(params, teacher_share=0.0), ways=directions(CATALOGUE)
-        )
+    return {kind: (rng.random(n_rows) < FINDINGS_A_KIND).astype(float) for kind in ALLEGED.allegations()}
+
+
+def ours(features: np.ndarray, schema: FeatureSchema, found: dict[str, np.ndarray], n_people: int) -> str:
     days, people = np.divmod(np.arange(len(features)), n_people)
-    work = [features[:, schema.names.index(name)] for name in kinds.beside]
+    confirmed, params = np.max(list(found.values()), axis=0), usual_params(FORCE)
     taught = opinion(
         features,
         confirmed,
         schema,
         params,
-        beside=heads.alike(days, *work),
+        beside=heads.alike(days, *(features[:, schema.names.index(name)] for name in ALLEGED.beside)),
         teams=(days * n_people + people // TEAM_SIZE).astype(float),
-        kinds=concerns(CATALOGUE, schema, found, before_any=kinds.of_any),
+        kinds=concerns(CATALOGUE, schema, found, before_any=ALLEGED.of_any),
     )
     return train(features, confirmed, schema, params, ways=directions(CATALOGUE), taught=taught)
 
 
-WAYS: dict[str, Callable[[int, int], str]] = {
-    "ours": lambda n_people, n_dates: trained(n_people, n_dates, by_heads=True),
-    "labels_alone": lambda n_people, n_dates: trained(n_people, n_dates, by_heads=False),
-}
+def labels_alone(
+    features: np.ndarray, schema: FeatureSchema, found: dict[str, np.ndarray], n_people: int
+) -> str:
+    params = replace(usual_params(FORCE), teacher_share=0.0)
+    confirmed = np.max(list(found.values()), axis=0)
+    return train(features, confirmed, schema, params, ways=directions(CATALOGUE))
+
+
+WAYS = {"ours": ours, "labels_alone": labels_alone}
+
+
+def fold(way: str, n_people: int, n_dates: int) -> None:
+    """Print what it takes to train one fold, and the model's length."""
+    features, schema = rows(n_people, n_dates)
+    found = findings(len(features))
+    once(lambda: len(WAYS[way](features, schema, found, n_people)), ["lightgbm", "scipy.optimize"])
 
 
 def run(n_people: int, n_dates: int, rounds: int) -> list[Measured]:
-    """Each way's best time, the making of values included."""
+    """Each way's best time."""
     sizes = [str(n_people), str(n_dates)]
     return in_turns("benchmarks.training", list(WAYS), ["run", *sizes], dict.fromkeys(WAYS, rounds))
 
@@ -99,6 +105,6 @@ def main(n_people: int = PEOPLE, n_dates: int = DATES, rounds: int = ROUNDS) -> 
 if __name__ == "__main__":
     match sys.argv[1:]:
         case [way, "run", people, dates]:
-            once(lambda: len(WAYS[way](int(people), int(dates))), ["lightgbm", "scipy.optimize"])
+            fold(way, int(people), int(dates))
         case sizes:
             main(*map(int, sizes))
