@@ -20,7 +20,7 @@ from features.build import FeatureColumn, FeatureSchema
 from features.catalogue.uk import FORCE
 from features.definition import Alleged
 from models import heads
-from models.ranker import concerns, directions, opinion, train, usual_params
+from models.ranker import askable, concerns, directions, opinion, train, usual_params
 
 SEED, PEOPLE, DATES, ROUNDS = 7, 46_000, 24, 1
 TEAM_SIZE, CATEGORIES = 12, 10
@@ -59,6 +59,7 @@ def findings(n_rows: int) -> dict[str, np.ndarray]:
 def ours(features: np.ndarray, schema: FeatureSchema, found: dict[str, np.ndarray], n_people: int) -> str:
     days, people = np.divmod(np.arange(len(features)), n_people)
     confirmed, params = np.max(list(found.values()), axis=0), usual_params(FORCE)
+    kinds = concerns(CATALOGUE, schema, found)
     taught = opinion(
         features,
         confirmed,
@@ -66,9 +67,17 @@ def ours(features: np.ndarray, schema: FeatureSchema, found: dict[str, np.ndarra
         params,
         beside=heads.alike(days, *(features[:, schema.names.index(name)] for name in ALLEGED.beside)),
         teams=(days * n_people + people // TEAM_SIZE).astype(float),
-        kinds=concerns(CATALOGUE, schema, found, before_any=ALLEGED.of_any),
+        kinds=kinds,
     )
-    return train(features, confirmed, schema, params, ways=directions(CATALOGUE), taught=taught)
+    return train(
+        features,
+        confirmed,
+        schema,
+        params,
+        ways=directions(CATALOGUE),
+        taught=taught,
+        asking=askable(CATALOGUE, schema, kinds, ALLEGED.beside),
+    )
 
 
 def labels_alone(

@@ -51,7 +51,7 @@ from models.splits import months_after
 KEPT = Path("build/prove")
 DRAWS = 4000
 
-CASEY_SEEDS = range(9001, 9031)
+CASEY_SEEDS = range(9601, 9631)
 UNADJUSTED_SEEDS = CASEY_SEEDS[::3]  # on which the unadjusted model is trained too
 MAY_COST = 0.05  # planted cases that an even-handed model may miss of those the unadjusted one finds
 # Of each kind, the plain column that finds most of it by itself, by the answer keys of seeds 701 and 702: rules that
@@ -67,7 +67,7 @@ RULES_BY_ANSWER_KEY = {
     "T8": "undeclared_second_payroll_730d",
     "T9": "taken_out_off_duty_365d",
 }
-ADVERSARIAL_SEEDS = range(9031, 9041)
+ADVERSARIAL_SEEDS = range(9641, 9651)
 PLANTED_PEOPLE = 10_000
 CAPACITIES = (0.01, 0.02, 0.05)  # of everyone; the first is the default capacity
 # As reviewers have it, and where enough innocent people are listed to tell small differences.
@@ -295,7 +295,12 @@ def _planted_part(seed: int, *, people: int, preset: str) -> Part:
             }
         with_references = beside(backtest, references)
         part["references"] = {
-            str(share): yields(with_references.at_capacity(round(share * people))) for share in CAPACITIES
+            str(share): {
+                method: found
+                for method, found in yields(with_references.at_capacity(round(share * people))).items()
+                if method in references
+            }
+            for share in CAPACITIES
         }
         return part
 

@@ -209,6 +209,7 @@ def repeat(workspace: Workspace, *, run: str, as_json: bool) -> None:
         show_json(
             {
                 "run": repeated.run_id,
+                "compared": list(repeated.compared),
                 "differing": list(repeated.differing),
                 "other_tools": list(repeated.other_tools),
             }

@@ -74,13 +74,15 @@ class Repeated:
     """A run done again on the rows it was made from.
 
     Attributes:
-        differing: what did not come out the same to the last bit: the model, every method's scores on the test dates,
-            the chances read off them.
+        compared: what was held to what the run kept: the model, every method's scores on the test dates and, of runs
+            that kept them, the chances read off them.
+        differing: what of that did not come out the same to the last bit.
         other_tools: what else is not as it was then (code, Python, libraries).
     """
 
     run_id: str
     experiment: Experiment
+    compared: tuple[str, ...]
     differing: tuple[str, ...]
     other_tools: tuple[str, ...]
 
@@ -88,7 +90,7 @@ class Repeated:
     def says(self) -> str:
         """The outcome in a few words."""
         if not self.differing:
-            return "the same to the last bit: model, scores and chances"
+            return f"the same to the last bit: {', '.join(self.compared)}"
         return f"not the same: {' and '.join(self.differing)}"
 
     def _repr_html_(self) -> str:
@@ -416,6 +418,7 @@ class Workspace:
         return Repeated(
             run_id=run_id,
             experiment=experiment,
+            compared=tuple(then),
             differing=tuple(name for name in then if now[name] != then[name]),
             other_tools=tuple(other_tools(stored)),
         )

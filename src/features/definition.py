@@ -94,12 +94,6 @@ class Alleged:
     beside: tuple[str, ...]
     colleagues: str | None = None
 
-    @property
-    def of_any(self) -> frozenset[str]:
-        """The kinds that every allegation which is about any may be about: what comes before conduct of all kinds."""
-        about = [frozenset(kinds) for kinds in self.speaks_to.values()]
-        return frozenset.intersection(*about) if about else frozenset()
-
     def allegations(self) -> dict[str, list[str]]:
         """By kind of conduct, the values that may be about it."""
         kinds = sorted({kind for kinds in self.speaks_to.values() for kind in kinds})
@@ -132,6 +126,12 @@ class Outcome:
     precedents: Precedents = Precedents()
     own_leads: pl.Expr = field(default_factory=lambda: pl.lit(False))
     alleged: Alleged | None = None
+
+    @property
+    def before_any(self) -> frozenset[str]:
+        """The kinds of conduct that every allegation may be about: what comes before conduct of all kinds."""
+        about = [frozenset(kinds) for kinds in self.alleged.speaks_to.values()] if self.alleged else []
+        return frozenset.intersection(*about) if about else frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ from models.calibration import Calibration, calibrate
 from models.explain import contributions, reasons, wordings
 from models.heads import alike
 from models.metrics import LiveCounts, chance_of_listing, places, wilson
-from models.ranker import Params, concerns, directions, opinion, train, usual_params
+from models.ranker import Params, askable, concerns, directions, opinion, train, usual_params
 from models.splits import Fold, LabelChoice, settled_as_ofs, temporal_folds, train_as_ofs
 from models.trained import Threshold, TrainedModel
 
@@ -103,11 +103,13 @@ class Teaching:
         features: `[rows, columns]`.
         targets: as in the lesson.
         taught: the opinion of whoever teaches, `[rows]`; None where the labels alone do.
+        asking: the features that trees may ask for; None where any.
     """
 
     features: np.ndarray = field(repr=False)
     targets: np.ndarray = field(repr=False)
     taught: np.ndarray | None = field(repr=False)
+    asking: frozenset[str] | None = field(repr=False)
     confirmed: int
 
 
@@ -466,6 +468,7 @@ def teach(study: Study, as_ofs: Sequence[date], *, seen_by: date, params: Params
     learnt = lesson(study, as_ofs, seen_by=seen_by, labels=params.labels)
     schema = study.table.schema
     features = matrix(learnt.rows, schema)
+    kinds = concerns(study.catalogue, schema, learnt.about, even_handed=params.even_handed)
     taught = None
     if params.teacher_share > 0:
         taught = opinion(
@@ -476,15 +479,18 @@ def teach(study: Study, as_ofs: Sequence[date], *, seen_by: date, params: Params
             ways=directions(study.catalogue),
             beside=_beside(study.force, learnt.rows, params),
             teams=_teams(study, learnt.rows) if params.even_handed else None,
-            kinds=concerns(
-                study.catalogue,
-                schema,
-                learnt.about,
-                before_any=_before_any(study.force),
-                even_handed=params.even_handed,
-            ),
+            kinds=kinds,
         )
-    return Teaching(features=features, targets=learnt.targets, taught=taught, confirmed=learnt.confirmed)
+    alleged = study.force.outcome.alleged
+    return Teaching(
+        features=features,
+        targets=learnt.targets,
+        taught=taught,
+        asking=askable(study.catalogue, schema, kinds, alleged.beside)
+        if alleged and params.taught_by == "heads"
+        else None,
+        confirmed=learnt.confirmed,
+    )
 
 
 def grow(study: Study, teaching: Teaching, params: Params) -> Fitted:
@@ -497,15 +503,12 @@ def grow(study: Study, teaching: Teaching, params: Params) -> Fitted:
             params,
             ways=directions(study.catalogue),
             taught=teaching.taught,
+            asking=teaching.asking,
         ),
         rows=len(teaching.features),
         confirmed=teaching.confirmed,
         expected=float(teaching.targets.sum()),
     )
-
-
-def _before_any(force: ForceDefinition) -> frozenset[str]:
-    return force.outcome.alleged.of_any if force.outcome.alleged else frozenset()
 
 
 def _beside(force: ForceDefinition, rows: pl.DataFrame, params: Params) -> np.ndarray | None:

@@ -4,9 +4,10 @@ A few dozen findings a kind of conduct, most of which nobody looked for, cannot 
 hundred columns matter. What the catalogue declares can: it says which columns speak to which conduct, and which
 way. So each kind of conduct gets a head of its own, a logistic regression that begins by taking what the conduct
 consists of as most of what tells and all ideas that speak to it as the rest, and moves from there as far as
-the findings push it. What a person's colleagues show as well, the team or its terminals, planners and authorisers
-explain, and it is taken off. The opinion is the chance of a finding of at least one kind: one that is strong in one
-kind alone is not averaged away.
+the findings push it. Where no record shows the conduct itself, only what goes with it, such as complaints, it begins
+with nothing and hears what the findings bear out. What a person's colleagues show as well, the team or its terminals,
+planners and authorisers explain, and it is taken off. The opinion is the chance of a finding of at least one kind: one
+that is strong in one kind alone is not averaged away.
 
 Heads are used in training only: trees learn their opinion (`models.ranker`), and the trees are what is registered
 and explained.
@@ -54,16 +55,20 @@ class Concern:
         counting: how many findings the chances add up to: all the targets where None. Fewer where other kinds account
             for some of them.
         at_heart: places in `ideas` of what the conduct consists of; the others only go with it.
+        shown: whether records show the conduct itself. Where False, nothing tells before something was found.
     """
 
     ideas: Sequence[Mapping[int, int]]
     targets: np.ndarray
     counting: float | None = None
     at_heart: tuple[int, ...] = ()
+    shown: bool = True
 
     def beginning(self) -> np.ndarray:
         """The share of each idea in what tells, before anything was found."""
         n_ideas = len(self.ideas)
+        if not self.shown:
+            return np.zeros(n_ideas)
         shares = np.full(n_ideas, 1 / n_ideas)
         if self.at_heart:
             shares *= 1 - ON_THE_CONDUCT
@@ -213,14 +218,14 @@ def fit(
     Args:
         telling: `[rows, columns]`, from `by_idea` or `surprises`.
         targets: 0 to 1, neither all 0 nor all 1.
-        beginning: shares of the columns, adding up to 1; equal ones where None.
+        beginning: shares of the columns, adding up to 1; equal ones where None. All 0: findings alone give any weight.
         pull: what it costs a weight to leave its place.
     """
     from scipy.optimize import minimize
 
     n_columns = telling.shape[1]
     shares = np.full(n_columns, 1 / n_columns) if beginning is None else beginning
-    mean = telling @ shares
+    mean = telling.mean(axis=1) if not shares.any() else telling @ shares
     start = _steepness(mean) * shares
     # Whoever was found is always looked at: those are few, and nobody else can stand for them.
     kept, counts = thinned(np.where(targets > 0, np.inf, mean))

@@ -25,7 +25,7 @@ from models.heads import Concern
 from models.splits import LabelChoice
 
 __all__ = [
-    "Params", "concerns", "directions", "matrix", "raw_scores", "read_booster", "train", "usual_params"
+    "Params", "askable", "concerns", "directions", "matrix", "raw_scores", "read_booster", "train", "usual_params"
 ]  # fmt: skip
 
 
@@ -146,15 +146,16 @@ def concerns(
     schema: FeatureSchema,
     found: Mapping[str, np.ndarray],
     *,
-    before_any: Collection[str] = (),
     even_handed: bool = True,
 ) -> tuple[Concern, ...]:
     """Each kind of conduct with the ideas that speak to it and tell it from ordinary explanations.
 
+    Where the catalogue says of some kinds what the conduct consists of, the others are shown by nothing but what goes
+    with it, such as complaints or earlier matters. A finding that may be of several kinds counts for these by its share
+    only, since they would count every finding once more.
+
     Args:
         found: by kind of conduct, for each row the probability of a finding of it.
-        before_any: kinds that are no conduct of their own but come before any, such as earlier matters. A finding that
-            may be of several kinds counts for these by its share only: they would count every finding once more.
         even_handed: False: also those that do not tell it from them.
     """
     ways, places = directions(catalogue), {name: place for place, name in enumerate(schema.names)}
@@ -170,15 +171,44 @@ def concerns(
         kind: [(idea, columns) for idea, columns in telling if columns and kind in idea.typologies]
         for kind in found
     }
+    hearts = {
+        kind: tuple(place for place, (idea, _) in enumerate(about[kind]) if kind in idea.at_heart_of)
+        for kind in found
+    }
+    shown = {kind: bool(hearts[kind]) or not any(hearts.values()) for kind in found}
     return tuple(
         Concern(
             ideas=[columns for _, columns in about[kind]],
             targets=targets,
-            counting=_shares(targets, found) if kind in before_any else None,
-            at_heart=tuple(place for place, (idea, _) in enumerate(about[kind]) if kind in idea.at_heart_of),
+            counting=None if shown[kind] else _shares(targets, found),
+            at_heart=hearts[kind],
+            shown=shown[kind],
         )
         for kind, targets in found.items()
     )
+
+
+def askable(
+    catalogue: Catalogue, schema: FeatureSchema, kinds: Sequence[Concern], work: Collection[str]
+) -> frozenset[str]:
+    """The features that trees taught by heads may ask for: what a head hears, who does the same work, and what a
+    person's colleagues show, which heads take off. Any other could only stand in for one of these.
+
+    Args:
+        kinds: from `concerns`; a kind without a finding is not heard.
+        work: the features that tell who does the same work.
+    """
+    heard = {
+        schema.names[place]
+        for kind in kinds
+        if kind.targets.any()
+        for columns in kind.ideas
+        for place in columns
+    }
+    of_colleagues = {
+        column for idea in catalogue.ideas if isinstance(idea.of, Colleagues) for column in idea.columns
+    }
+    return frozenset((heard | of_colleagues | set(work)) & set(schema.names))
 
 
 def _shares(targets: np.ndarray, found: Mapping[str, np.ndarray]) -> float:
@@ -244,6 +274,7 @@ def train(
     *,
     ways: Mapping[str, int] | None = None,
     taught: np.ndarray | None = None,
+    asking: Collection[str] | None = None,
 ) -> str:
     """A model of who is confirmed, as LightGBM text.
 
@@ -252,6 +283,7 @@ def train(
         confirmed: 0 or 1 each, or the probability that they will be; nobody whose case is open counts as 0.
         ways: directions to hold features to, if `params.monotone`.
         taught: from `opinion`; needed where heads teach, and otherwise asked for here where it is None.
+        asking: names of the features that trees may ask for, such as `askable` gives; all where None.
 
     Raises:
         DataRefused: nobody, or everybody, is confirmed.
@@ -263,6 +295,9 @@ def train(
         **params.for_lightgbm(confirmed),
         "monotone_constraints": [held_to.get(name, 0) for name in schema.names],
     }
+    if asking is not None:
+        # What a split would gain counts nothing: a feature that may not be asked for keeps its place and has no say.
+        settings["feature_contri"] = [float(name in asking) for name in schema.names]
     targets = (1 - params.teacher_share) * confirmed
     if params.teacher_share > 0:
         if taught is None:

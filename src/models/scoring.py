@@ -128,9 +128,8 @@ def score(
         store=store,
         progress=progress,
     )
-    alleged = force.outcome.alleged
     return score_table(
-        model, table, name=name, capacity=capacity, top=top, only_alone=alleged.of_any if alleged else ()
+        model, table, name=name, capacity=capacity, top=top, only_alone=force.outcome.before_any
     )
 
 

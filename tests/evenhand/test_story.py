@@ -216,7 +216,7 @@ def test_a_run_is_repeated_to_the_last_bit(run, champion, records):
     versions = run(champion, "models", "--json").out
     repeated = run(champion, "train", "--repeat", "first", "--data", str(records))
     assert repeated.code == 0, repeated.err
-    assert "the same to the last bit: model, scores and chances" in repeated.out
+    assert "the same to the last bit: model, scores, chances" in repeated.out
     assert run(champion, "models", "--json").out == versions, "what is repeated is not registered again"
 
 

@@ -111,6 +111,19 @@ def test_of_findings_that_other_kinds_account_for_a_kind_takes_only_its_own():
     assert np.array_equal(np.argsort(part, kind="stable"), np.argsort(whole, kind="stable"))
 
 
+def test_what_no_record_shows_is_heard_as_far_as_findings_bear_it_out():
+    """Findings by chance leave everybody alike, where others would be heard; findings of those who show it do not."""
+    traced, bears = traces(9, 2, bearers=80, strength=9.0)
+    by_chance = of_columns({0: 1, 1: 1}, targets=np.random.default_rng(9).permutation(bears).astype(float))
+    heard, hidden = (
+        opinion(traced, np.zeros(PEOPLE), [replace(by_chance, shown=shown)]) for shown in (True, False)
+    )
+    assert heard.max() > 0.1
+    assert hidden.max() < 0.05
+    borne_out = replace(by_chance, targets=bears.astype(float), shown=False)
+    assert places_of(bears, opinion(traced, np.zeros(PEOPLE), [borne_out])) > 0.9
+
+
 def test_few_findings_find_the_others_who_show_the_same():
     """Of eighty who show more, eight were found; equal weights, moved by those eight, find most of the rest."""
     shown, bears = traces(6, 12, bearers=80, strength=1.5)

@@ -13,7 +13,7 @@ from features.errors import DataRefused
 from models.booster import matrix, probability, raw_scores, read_booster
 from models.experiment import Study
 from models.experiment import lesson as learn
-from models.ranker import Params, concerns, directions, train, usual_params
+from models.ranker import Params, askable, concerns, directions, train, usual_params
 from models.teacher import opinion
 from tests.models.conftest import QUICK
 from tests.models.small_force import CANDIDATES, CATALOGUE, FORCE, TESTS
@@ -135,11 +135,20 @@ def test_each_planted_kind_of_conduct_has_something_at_its_heart():
     assert all(concern.at_heart for concern in concerns(UK, UK_SCHEMA, kinds))
 
 
-def test_what_comes_before_any_conduct_counts_each_finding_by_its_share():
+def test_what_only_goes_with_conduct_begins_with_nothing_and_counts_findings_by_its_share():
     """Three findings: of M alone, of T1 or M, and, as likely as not, of T1, T2 or M."""
     kinds = {"T1": np.array([0, 1, 0.5]), "T2": np.array([0, 0, 0.5]), "M": np.array([1, 1, 0.5])}
-    found = concerns(UK, UK_SCHEMA, kinds, before_any={"M"})
+    found = concerns(UK, UK_SCHEMA, kinds)
     assert [concern.counting for concern in found] == [None, None, pytest.approx(1 + 1 / 2 + 0.5 / 3)]
+    assert [concern.shown for concern in found] == [True, True, False]
+    assert not found[-1].beginning().any()
+
+
+def test_where_no_kind_has_a_heart_all_are_heard_from_the_beginning():
+    kinds = {"C": np.array([0.0, 1.0]), "M": np.array([1.0, 1.0])}
+    for concern in concerns(UK, UK_SCHEMA, kinds):
+        assert concern.counting is None
+        assert concern.beginning() == pytest.approx(1 / len(concern.ideas))
 
 
 def test_an_even_handed_head_hears_no_column_in_which_an_ordinary_explanation_looks_the_same():
@@ -147,3 +156,41 @@ def test_an_even_handed_head_hears_no_column_in_which_an_ordinary_explanation_lo
     assert unclear
     assert not any(columns & unclear for columns in columns_heard(even_handed=True).values())
     assert unclear <= set.union(*columns_heard(even_handed=False).values())
+
+
+def test_trees_ask_for_nothing_else_than_they_may(study: Study, lesson: tuple[np.ndarray, np.ndarray]):
+    schema = study.table.schema
+    assert asked_for(train(*lesson, schema, QUICK), schema) > {"claims_90d", "claims_365d"}
+    held = train(*lesson, schema, QUICK, asking={"claims_90d", "complaints_365d"})
+    assert asked_for(held, schema) == {"claims_90d", "complaints_365d"}
+
+
+def asked_for(text: str, schema: FeatureSchema) -> set[str]:
+    import lightgbm
+
+    splits = lightgbm.Booster(model_str=text).feature_importance("split")
+    return {name for name, n_splits in zip(schema.names, splits, strict=True) if n_splits}
+
+
+def test_trees_taught_by_heads_may_ask_for_what_these_hear_and_who_does_the_same_work():
+    alleged = uk.FORCE.outcome.alleged
+    assert alleged is not None
+    found = {kind: np.array([0.0, kind == "T1"]) for kind in alleged.allegations()}
+    kinds = concerns(UK, UK_SCHEMA, found)
+    may = askable(UK, UK_SCHEMA, kinds, alleged.beside)
+    assert may >= {
+        "role",
+        "rank",
+        "moved_to_major_inquiry_365d",
+        "own_book_offs_lean_365d",
+        "team_overtime_365d",
+    }
+    not_heard = {
+        "own_late_changes_365d": "an ordinary explanation looks the same",
+        "matters_not_proven_730d": "the person was cleared",
+        "complaints_after_reporting_730d": "they spoke up",
+        "tours_365d": "how much somebody works is no conduct",
+        "short_visits_365d": "of such conduct nothing was found",
+    }
+    assert set(not_heard) <= set(UK_SCHEMA.names)
+    assert not may & set(not_heard)

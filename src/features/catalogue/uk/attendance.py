@@ -18,7 +18,7 @@ OFFICE_TOURS = count(TOUR, ~REMOTE)
 ATTENDANCE_IDEAS = (
     Idea(
         name="remote_tours", says="tours worked remotely", of=count(TOUR, REMOTE), windows=QUARTER_AND_YEAR, unit="tours",
-        family="work in the office", typologies=ATTENDANCE, innocent=(PATTERN, "a role that is done remotely"),
+        family="work in the office", typologies=ATTENDANCE, innocent=(PATTERN, "a role that is done remotely"), tells_apart=False,
     ),
     Idea(
         name="office_share", says="share of tours worked in the office", of=ratio(OFFICE_TOURS, TOURS, bottom_at_least=20),
@@ -69,11 +69,11 @@ ATTENDANCE_IDEAS = (
     ),
     Idea(
         name="remote_tours_rise", says="rise of the daily number of remote tours over the year", of=Trend(of=count(TOUR, REMOTE)),
-        windows=YEAR, unit="tours a day", family="work in the office", typologies=ATTENDANCE, innocent=(PATTERN,),
+        windows=YEAR, unit="tours a day", family="work in the office", typologies=ATTENDANCE, innocent=(PATTERN,), tells_apart=False,
     ),
     *beside_peers(
         "remote_tours", "tours worked remotely", count(TOUR, REMOTE), TOURS, family="work in the office", typologies=ATTENDANCE,
-        innocent=(PATTERN,),
+        innocent=(PATTERN,), tells_apart=False,
     ),
     *beside_peers(
         "short_visits", "short visits to buildings", count(VISIT, pl.col("minutes_inside") <= 45), count(VISIT), exposure_at_least=10,

@@ -116,8 +116,9 @@ CONTEXT_IDEAS = (
         of=distinct(TOUR, "project_code"), windows=YEAR, unit="operations", family="events and aid", innocent=(PUBLIC_ORDER,),
     ),
     Idea(
-        name="major_incident_deployments", says="deployments to major inquiries",
-        of=count(DEPLOYMENT, pl.col("deployment_type") == "MAJOR_INCIDENT"), windows=YEAR, unit="deployments", family="events and aid",
+        name="moved_to_major_inquiry", says="whether they were deployed to a major inquiry: 1 if so",
+        of=distinct(DEPLOYMENT, "deployment_type", pl.col("deployment_type") == "MAJOR_INCIDENT"), windows=YEAR,
+        unit="1 or 0", family="events and aid",
         innocent=("a surge of work that others decide",),
     ),
     Idea(

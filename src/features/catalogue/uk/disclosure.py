@@ -42,7 +42,7 @@ DISCLOSURE_IDEAS = (
     Idea(
         name="taken_out_from_outside", says="records printed or exported at a remote terminal",
         of=count(ACCESS, TAKEN_OUT & pl.col("site").is_null()), windows=YEAR, unit="records", family="records taken out",
-        typologies=DISCLOSURE, innocent=(PATTERN,), more_is_concern=True,
+        typologies=DISCLOSURE, innocent=(PATTERN,), more_is_concern=True, tells_apart=False,
     ),
     Idea(
         name="taken_out_off_duty", says="records printed or exported while off duty", of=count(ACCESS, TAKEN_OUT & pl.col("off_duty")),

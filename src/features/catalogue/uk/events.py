@@ -108,14 +108,13 @@ REPEATED_REASON = Events(
 )
 
 EVERY_ALLEGATION = Events(name="every_allegation", table=COMPLAINT, says="an allegation in a complaint")
-# Whoever speaks up is complained of after it; what the force itself marks as such counts against nobody.
+# Whoever speaks up is complained of after it; what the force itself marks as such counts against nobody. A complaint
+# without a name may be a colleague's as well.
 ALLEGATION = Events(
     name="allegation",
     table=COMPLAINT,
-    says="an allegation in a complaint, those of colleagues against somebody who had reported wrongdoing left out",
-    where=~(pl.col("victimisation_risk") & pl.col("source").is_in(["COLLEAGUE", "SUPERVISOR"])).fill_null(
-        value=False
-    ),
+    says="an allegation in a complaint; against somebody who had reported wrongdoing, only of the public",
+    where=~(pl.col("victimisation_risk") & (pl.col("source") != "PUBLIC")).fill_null(value=False),
 )
 ALLEGATION_RESULT = Events(
     name="allegation_result",

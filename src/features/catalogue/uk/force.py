@@ -92,8 +92,7 @@ FORCE = ForceDefinition(
         # do. Earlier matters may come before a finding of any kind.
         alleged=Alleged(
             column="breach",
-            # Whoever is moved to a major inquiry is set beside the others who were, since few agree in how often.
-            beside=("role", "rank", "major_incident_deployments_365d"),
+            beside=("role", "rank", "moved_to_major_inquiry_365d"),
             colleagues="team_code",
             speaks_to={
                 breach: (*kinds, "M")

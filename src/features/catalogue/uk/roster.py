@@ -122,12 +122,13 @@ ROSTER_IDEAS = (
         name="own_unrequested_changes", says="changes to their own tours that nobody asked for in writing or through them",
         of=count(ROSTER_CHANGE, UNASKED & LATE), windows=QUARTER_AND_YEAR, unit="changes",
         family="own roster changes", typologies=ROSTER, innocent=(LATE_RECORD, "a request made by word of mouth"),
-        more_is_concern=True,
+        more_is_concern=True, tells_apart=False,
     ),
     Idea(
         name="own_changes_after_pay_close", says="unasked changes to their own tours made after the pay period of the tour had closed",
         of=count(ROSTER_CHANGE, UNASKED & pl.col("after_pay_close")), windows=YEAR, unit="changes", family="changes after pay closed",
         typologies=ROSTER, innocent=(LATE_RECORD, "a correction in the force's favour"), more_is_concern=True, aspect="timing",
+        tells_apart=False,
     ),
     Idea(
         name="own_change_delay", says="days from the start of a tour to their own unasked changes of it, on average",
