@@ -4,7 +4,7 @@
 
 Values are made up, before the clock starts: counts, more of them above zero than in records. The columns, the kinds of
 conduct and the parameters are those of the simulated force. Both ways thin the rows that trees see, so that the ratio
-is the price of the heads.
+is the price of the heads, less what trees save that may ask for fewer columns.
 """
 
 from __future__ import annotations

@@ -28,8 +28,7 @@ TRIAL = (
     "and on no other force would a version that the gate refused open a lead."
 )
 
-# Among 600 people too few findings settle for any score to qualify as a threshold.
-# So few people have so few findings that on about every second seed nothing is telling enough to open a lead.
+# Among 600 people too few findings settle for any score to qualify as a threshold; among these, on some seeds still.
 SMALL_OFFICERS, SMALL_MONTHS, SMALL_SEED = 900, 60, 15
 SMALL_DRAWS = 300  # intervals of a story need no third digit
 

@@ -85,7 +85,7 @@ class Checkpoints:
         """
         path = self.directory / f"{hashlib.sha256(f'{self.sources} {asked}'.encode()).hexdigest()}.npz"
         if path.is_file():
-            with np.load(path, allow_pickle=False) as stored:
+            with np.load(path) as stored:
                 return dict(stored)
         made = make()
         self.directory.mkdir(parents=True, exist_ok=True)
