@@ -295,17 +295,18 @@ def train(
         **params.for_lightgbm(confirmed),
         "monotone_constraints": [held_to.get(name, 0) for name in schema.names],
     }
-    if asking is not None:
-        # What a split would gain counts nothing: a feature that may not be asked for keeps its place and has no say.
-        settings["feature_contri"] = [float(name in asking) for name in schema.names]
     targets = (1 - params.teacher_share) * confirmed
     if params.teacher_share > 0:
         if taught is None:
             taught = opinion(features, confirmed, schema, params, ways=ways)
         targets = targets + params.teacher_share * taught
     kept, counts = heads.thinned(targets)
+    shown = features[kept]
+    if asking is not None:
+        # What is the same for everyone cannot be asked for, keeps its place and costs nothing.
+        shown[:, [name not in asking for name in schema.names]] = 0.0
     rows = lightgbm.Dataset(
-        features[kept],
+        shown,
         targets[kept],
         weight=counts,
         feature_name=list(schema.names),
