@@ -36,7 +36,7 @@ test: $(READY)
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --durations=15 --cov --cov-report=term --doctest-modules --ignore=src/evenhand/leads/migrations src tests
 
 prove: $(READY)
-	$(BIN)/evenhand prove
+	$(BIN)/evenhand prove --jobs 2
 
 lab: $(READY)
 	$(BIN)/jupyter lab --ip 127.0.0.1 notebooks

@@ -502,6 +502,12 @@ def prove(
     parts: Annotated[
         int | None, Parameter(help="Only the first so many seeds or parts of each study; the page says so.")
     ] = None,
+    jobs: Annotated[
+        int,
+        Parameter(
+            help="How many seeds or parts are measured at a time, each with some 4 GB of memory of its own."
+        ),
+    ] = 1,
 ) -> None:
     """Run the studies that are too large for every test run, and write what held and what did not.
 
@@ -509,7 +515,7 @@ def prove(
     """
     from evenhand.prove import prove as run_studies
 
-    run_studies(only=only, out=out, chicago=chicago, parts=parts)
+    run_studies(only=only, out=out, chicago=chicago, parts=parts, jobs=jobs)
 
 
 def _days_after(text: str) -> tuple[date, ...]:

@@ -1,9 +1,10 @@
 """Studies too large for every test run, each with its seeds, its figure and whether it holds.
 
-Every part of a study is kept under `build/prove` with a fingerprint of the code that made it, so that a run
-that was stopped goes on where it was. What a study found is kept beside the page, with the commit it was found
-on, so that running one study again leaves the others' figures standing and tells how old they are. Seeds of
-these studies are used nowhere else: nothing was chosen by looking at them.
+Every part of a study is kept in a folder beside the page with a fingerprint of the code that made it, so that a
+run that was stopped goes on where it was, on another machine too, and anyone can look at a claim seed by seed. What
+a study found is kept beside the page as well, with the commit it was found on, so that running one study again
+leaves the others' figures standing and tells how old they are. Seeds of these studies are used nowhere else:
+nothing was chosen by looking at them.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +53,6 @@ from models.registry import forbidden_lineage
 from models.release import MUST_BEAT, release_findings
 from models.splits import months_after
 
-KEPT = Path("build/prove")
 DRAWS = 4000
 
 CASEY_SEEDS = range(9601, 9631)
@@ -121,29 +125,35 @@ class Study:
     """A study in parts that can be run apart, and what they say together.
 
     Attributes:
+        run_part: a function of a module or a partial of one, so that another process can run it.
         measured_by: the functions of this module that make a part; a part is kept for as long as they and all
             the rest of the source stay as they are.
     """
 
     name: str
     about: str
-    parts: Sequence[int | str]
-    run_part: Callable[[int | str], Part]
+    parts: Sequence[int] | Sequence[str]
+    run_part: Callable[[Any], Part]  # given a seed or a name, as its parts are
     conclude: Callable[[Sequence[Part]], Sequence[Finding]]
     measured_by: tuple[Callable[..., object], ...] = ()
 
 
-def prove(*, only: Sequence[str] | None, out: Path, chicago: Path, parts: int | None = None) -> None:
+def prove(
+    *, only: Sequence[str] | None, out: Path, chicago: Path, parts: int | None = None, jobs: int = 1
+) -> None:
     """Run the studies and write the page of evidence; what was measured on this very code is not run again.
 
     Args:
         parts: only the first so many parts of each study, where there is no time for all; the page says so.
+        jobs: how many parts are measured at a time, each in a process of its own; the figures are the same.
     """
     studies = _studies(chicago)
     if unknown := [name for name in only or () if name not in studies]:
         raise WrongUsage(f"--only {unknown[0]}: there is no such study. {did_you_mean(unknown[0], studies)}")
     if parts is not None and parts < 1:
         raise WrongUsage(f"--parts {parts}: at least one seed or part must be measured.")
+    if jobs < 1:
+        raise WrongUsage(f"--jobs {jobs}: at least one part must be measured at a time.")
     code = code_fingerprint()
     for name, study in studies.items():
         if only is None or name in only:
@@ -156,7 +166,7 @@ def prove(*, only: Sequence[str] | None, out: Path, chicago: Path, parts: int | 
                     parts=study.parts[:parts],
                 )
             heading(f"{name}: {study.about}")
-            findings = study.conclude([_part(study, part, code) for part in study.parts])
+            findings = study.conclude(_measured(study, _kept(out, study, code), jobs))
             for finding in findings:
                 say(f"{'holds ' if finding.holds else 'FAILS '} {finding.claim}: {finding.measured}")
             record(out, study, findings, command=command, commit=_commit(), code=code)
@@ -171,7 +181,7 @@ def _studies(chicago: Path) -> dict[str, Study]:
             about=f"planted misconduct found at equal capacity, {PLANTED_PEOPLE:,} people at published rates, {MONTHS} months, "
             "preset casey",
             parts=list(CASEY_SEEDS),
-            run_part=lambda seed: _planted_part(int(seed), people=PLANTED_PEOPLE, preset="casey"),
+            run_part=partial(_planted_part, people=PLANTED_PEOPLE, preset="casey"),
             conclude=_conclude_planted,
             measured_by=(_planted_part, _half_years),
         ),
@@ -180,7 +190,7 @@ def _studies(chicago: Path) -> dict[str, Study]:
             about=f"the same where innocent explanations are louder than misconduct, {PLANTED_PEOPLE:,} people at published "
             f"rates, {MONTHS} months",
             parts=list(ADVERSARIAL_SEEDS),
-            run_part=lambda seed: _planted_part(int(seed), people=PLANTED_PEOPLE, preset="adversarial"),
+            run_part=partial(_planted_part, people=PLANTED_PEOPLE, preset="adversarial"),
             conclude=_conclude_adversarial,
             measured_by=(_planted_part, _half_years),
         ),
@@ -188,7 +198,7 @@ def _studies(chicago: Path) -> dict[str, Study]:
             name="null",
             about=f"a force without any signal, {NULL_PEOPLE:,} people, {MONTHS} months",
             parts=list(NULL_SEEDS),
-            run_part=lambda seed: _null_part(int(seed)),
+            run_part=_null_part,
             conclude=_conclude_null,
             measured_by=(_null_part, _experiment_settled),
         ),
@@ -196,7 +206,7 @@ def _studies(chicago: Path) -> dict[str, Study]:
             name="firewall",
             about=f"other protected histories, reasons recoded, {FIREWALL_PEOPLE:,} people, {MONTHS} months",
             parts=list(FIREWALL_SEEDS),
-            run_part=lambda seed: _firewall_part(int(seed)),
+            run_part=_firewall_part,
             conclude=_conclude_firewall,
             measured_by=(_firewall_part, _experiment, _half_years, compare_scores, _with_same_duties),
         ),
@@ -206,7 +216,7 @@ def _studies(chicago: Path) -> dict[str, Study]:
             name="confounders",
             about=f"innocent explanations one at a time, {CONFOUNDED_PEOPLE:,} people, {CONFOUNDED_MONTHS} months",
             parts=list(CONFOUNDED_SEEDS),
-            run_part=lambda seed: _confounders_part(int(seed)),
+            run_part=_confounders_part,
             conclude=_conclude_confounders,
             measured_by=(_confounders_part, _scores_under),
         )
@@ -216,7 +226,7 @@ def _studies(chicago: Path) -> dict[str, Study]:
             name="samples",
             about=f"intervals from review samples, {REPLICATES:,} replicates of each of {len(SCENES)} simulated populations",
             parts=list(SCENES),
-            run_part=lambda scene: _samples_part(str(scene)),
+            run_part=_samples_part,
             conclude=_conclude_samples,
             measured_by=(_samples_part,),
         )
@@ -227,7 +237,7 @@ def _studies(chicago: Path) -> dict[str, Study]:
             about=f"{CYCLES} cycles of leads, reviews and learning again, {FEEDBACK_PEOPLE:,} people, {FEEDBACK_MONTHS} months; "
             f"the last {LAST_CYCLES} cycles are compared",
             parts=list(FEEDBACK_SEEDS),
-            run_part=lambda seed: _feedback_part(int(seed)),
+            run_part=_feedback_part,
             conclude=_conclude_feedback,
             measured_by=(_feedback_part,),
         )
@@ -238,7 +248,7 @@ def _studies(chicago: Path) -> dict[str, Study]:
                 name="chicago",
                 about="public Chicago records, the last test dates together",
                 parts=[f"records {_fingerprint_of(chicago)}"],
-                run_part=lambda _: _chicago_part(chicago),
+                run_part=partial(_chicago_part, chicago),
                 conclude=_conclude_chicago,
                 measured_by=(_chicago_part, _chicago_measure, _labels_that_differ),
             )
@@ -248,7 +258,7 @@ def _studies(chicago: Path) -> dict[str, Study]:
                 name="choices",
                 about="public Chicago records, every choice taken the other way, on test dates 2005-12-31 to 2007-12-31",
                 parts=[f"records {_fingerprint_of(chicago)}"],
-                run_part=lambda _: _choices_part(chicago),
+                run_part=partial(_choices_part, chicago),
                 conclude=_conclude_choices,
                 measured_by=(_choices_part, _variants),
             )
@@ -741,7 +751,7 @@ def _against_no_tool(
 # --- Chicago --------------------------------------------------------------------------------------------
 
 
-def _chicago_part(data: Path) -> Part:
+def _chicago_part(data: Path, _: str) -> Part:
     with _workspace(force="chicago", data=str(data)) as workspace:
         dates = workspace.dates()
         backtest = run_experiment(
@@ -841,7 +851,7 @@ def _conclude_chicago(parts: Sequence[Part]) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _choices_part(data: Path) -> Part:
+def _choices_part(data: Path, _: str) -> Part:
     with _workspace(force="chicago", data=str(data)) as workspace:
         reference = usual_params(workspace.force, threads=workspace.config.study.threads)
         table = measure_choices(
@@ -960,23 +970,64 @@ class _simulated(_workspace):  # noqa: N801
 # --- keeping and writing --------------------------------------------------------------------------------
 
 
-def _kept(study: Study, part: int | str, code: str) -> Path:
+class _Kept:
+    """The parts of a study measured so far, in one file beside the page; those of other code are not taken for them."""
+
+    def __init__(self, path: Path, follows: Mapping[str, str]) -> None:
+        self._path, self._follows = path, dict(follows)
+        stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        self.parts: dict[str, Part] = stored["parts"] if stored.get("follows") == self._follows else {}
+
+    def keep(self, part: int | str, made: Part) -> None:
+        self.parts[str(part)] = made
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self._path.with_suffix(".partial")
+        lines = ",\n".join(
+            f"  {json.dumps(name, ensure_ascii=False)}: {json.dumps(self.parts[name])}"
+            for name in sorted(self.parts)
+        )
+        partial.write_text(
+            f'{{"follows": {json.dumps(self._follows)},\n "parts": {{\n{lines}\n }}}}\n', encoding="utf-8"
+        )
+        partial.replace(self._path)
+
+
+def _kept(page: Path, study: Study, code: str) -> _Kept:
     measured_by = "".join(inspect.getsource(function) for function in study.measured_by)
-    return (
-        KEPT / code / f"{study.name}-{hashlib.sha256(measured_by.encode()).hexdigest()[:8]}" / f"{part}.json"
+    follows = {"source": code, "measured_by": hashlib.sha256(measured_by.encode()).hexdigest()[:8]}
+    return _Kept(page.with_suffix("") / f"{study.name}.json", follows)
+
+
+def _measured(study: Study, kept: _Kept, jobs: int) -> list[Part]:
+    """Every part of a study, each kept as soon as it is made."""
+    missing = [part for part in study.parts if str(part) not in kept.parts]
+    made = (
+        ((part, study.run_part(part)) for part in missing)
+        if jobs == 1
+        else _side_by_side(study.run_part, missing, jobs)
     )
+    for n_made, (part, found) in enumerate(made, start=1):
+        kept.keep(part, found)
+        say(f"  {part} ({len(study.parts) - len(missing) + n_made} of {len(study.parts)})")
+    return [kept.parts[str(part)] for part in study.parts]
 
 
-def _part(study: Study, part: int | str, code: str) -> Part:
-    path = _kept(study, part, code)
-    if not path.is_file():
-        say(f"  {part}")
-        made = study.run_part(part)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(made))
-        partial.replace(path)
-    return json.loads(path.read_text())
+def _side_by_side(
+    run_part: Callable[[Any], Part], parts: Sequence[int | str], jobs: int
+) -> Iterator[tuple[int | str, Part]]:
+    """Parts in the order in which they are done, so many at a time."""
+    # Read when Polars is imported, which a spawned process does anew. Parts that each ask for every core wait for
+    # each other.
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
+    # A process a part, so that the memory of one is given back before the next begins.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+        under_way = {pool.submit(run_part, part): part for part in parts}
+        try:
+            for done in as_completed(under_way):
+                yield under_way[done], done.result()
+        finally:
+            # Where one part failed, those not begun would be measured for nobody.
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def record(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,45 @@ def test_trees_told_the_answers_and_rules_chosen_by_them_find_more_than_chance(f
     assert found["by rule"]["misconduct"] > by_chance
 
 
+def test_parts_measured_side_by_side_are_kept_as_those_measured_in_turn(tmp_path, monkeypatch):
+    study = Study(
+        name="made",
+        about="a study of three seeds",
+        parts=[7, 8, 9],
+        run_part=partial(dict.fromkeys, ["seed"]),
+        conclude=lambda parts: [
+            Finding(claim="all", measured=str([each["seed"] for each in parts]), holds=True)
+        ],
+    )
+    monkeypatch.setattr("evenhand.prove._studies", lambda _: {"made": study})
+    for jobs in (1, 2):
+        prove(only=None, out=tmp_path / f"{jobs} at a time.md", chicago=tmp_path / "none", jobs=jobs)
+    in_turn, side_by_side = ((tmp_path / f"{jobs} at a time" / "made.json").read_text() for jobs in (1, 2))
+    assert json.loads(in_turn)["parts"] == {str(seed): {"seed": seed} for seed in (7, 8, 9)}
+    assert side_by_side == in_turn
+    assert "[7, 8, 9]" in (tmp_path / "2 at a time.md").read_text()
+    with pytest.raises(WrongUsage, match="at least one part"):
+        prove(only=None, out=tmp_path / "evidence.md", chicago=tmp_path / "none", jobs=0)
+
+
+def test_parts_kept_beside_the_page_are_not_taken_for_those_of_other_code(tmp_path, monkeypatch):
+    ran: list[object] = []
+    study = Study(
+        name="made",
+        about="a study of two parts",
+        parts=[1, 2],
+        run_part=lambda part: {"part": ran.append(part)},
+        conclude=lambda parts: [Finding(claim="two", measured=f"{len(parts)} parts", holds=True)],
+    )
+    monkeypatch.setattr("evenhand.prove._studies", lambda _: {"made": study})
+    for code in ("abc", "abc", "def"):
+        monkeypatch.setattr("evenhand.prove.code_fingerprint", lambda code=code: code)
+        prove(only=None, out=tmp_path / "evidence.md", chicago=tmp_path / "none")
+    assert ran == [1, 2, 1, 2]
+    kept = json.loads((tmp_path / "evidence" / "made.json").read_text())
+    assert kept["follows"]["source"] == "def"
+
+
 def test_a_study_that_does_not_exist_is_named_with_the_nearest(tmp_path):
     with pytest.raises(WrongUsage, match="Did you mean 'planted'"):
         prove(only=["plantd"], out=tmp_path / "evidence.md", chicago=tmp_path / "none")
@@ -95,7 +136,6 @@ def test_a_study_is_not_run_twice_on_the_same_code_and_what_fails_stays_on_the_p
         run_part=lambda part: {"part": ran.append(part)},
         conclude=lambda parts: [Finding(claim="three parts", measured=f"{len(parts)} parts", holds=False)],
     )
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("evenhand.prove._studies", lambda _: {"made": study})
     for _ in range(2):
         prove(only=None, out=tmp_path / "evidence.md", chicago=tmp_path / "none")
@@ -115,7 +155,6 @@ def test_a_study_of_which_only_the_first_parts_were_run_says_so(tmp_path, monkey
             Finding(claim="all", measured=str([each["part"] for each in parts]), holds=True)
         ],
     )
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("evenhand.prove._studies", lambda _: {"made": study})
     prove(only=None, out=tmp_path / "evidence.md", chicago=tmp_path / "none", parts=2)
     page = (tmp_path / "evidence.md").read_text()
