@@ -12,9 +12,13 @@ import calendar
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from features.errors import WrongUsage
+
+if TYPE_CHECKING:
+    import altair
+    import polars as pl
 
 # settled: dates whose findings had time to be made, and people none of whose cases is open; expected: every date
 # whose horizon has passed, each person with the probability that a case known by then is confirmed in the end.
@@ -101,6 +105,63 @@ def temporal_folds(
             raise WrongUsage(_nothing_settled(test, train_candidates, horizon_months + settle_months))
         folds.append(Fold(test, train_as_ofs(train_candidates, by=test, **wait, labels=labels), settled))
     return tuple(folds)
+
+
+# What a fold is made of, in order of time, each with its colour; told apart without red and green.
+LEARNT_FROM, GAP, JUDGED_BY = "learnt from", "gap", "judged by"
+FOLD_COLOURS = {LEARNT_FROM: "#1b6ca8", GAP: "#c9a66b", JUDGED_BY: "#c9c9c9"}
+
+
+def fold_spans(folds: Sequence[Fold], *, horizon_months: int) -> pl.DataFrame:
+    """The stretches of time of each fold: what happened in the horizons it learns from, the gap until the test date in
+    which their findings could be made, and the horizon that its list is judged by.
+
+    >>> fold = Fold(date(2022, 1, 1), (date(2019, 1, 1), date(2020, 1, 1)), (date(2019, 1, 1),))
+    >>> fold_spans([fold], horizon_months=12).select("part", "begin", "end").rows()[1]
+    ('gap', datetime.date(2021, 1, 1), datetime.date(2022, 1, 1))
+
+    Returns:
+        test_as_of, part, begin and end (half-open); a gap of no length is left out.
+    """
+    import polars as pl
+
+    rows = []
+    for fold in folds:
+        learnt_until = months_after(fold.train_as_ofs[-1], horizon_months)
+        test = fold.test_as_of
+        rows += [
+            (test, LEARNT_FROM, fold.train_as_ofs[0], learnt_until),
+            (test, GAP, learnt_until, test),
+            (test, JUDGED_BY, test, months_after(test, horizon_months)),
+        ]
+    schema = {"test_as_of": pl.Date, "part": pl.String, "begin": pl.Date, "end": pl.Date}
+    return pl.DataFrame(rows, schema=schema, orient="row").filter(pl.col("begin") < pl.col("end"))
+
+
+def folds_chart(folds: Sequence[Fold], *, horizon_months: int) -> altair.LayerChart | altair.FacetChart:
+    """The folds over time, a line a test date, with a tick for each as-of date learnt from."""
+    import altair
+    import polars as pl
+
+    line = altair.Y("test_as_of:O", title="test date")
+    spans = fold_spans(folds, horizon_months=horizon_months)
+    bars = altair.Chart(spans.with_columns(pl.col("test_as_of").cast(pl.String))).mark_bar(height=14).encode(
+        y=line, x=altair.X("begin:T", title=None), x2="end:T", tooltip=["test_as_of", "part", "begin", "end"],
+        color=altair.Color(
+            "part:N", title=None, sort=list(FOLD_COLOURS), scale=altair.Scale(domain=list(FOLD_COLOURS), range=list(FOLD_COLOURS.values()))
+        ),
+    )  # fmt: skip
+    dates = pl.DataFrame(
+        [(str(fold.test_as_of), day) for fold in folds for day in fold.train_as_ofs],
+        schema={"test_as_of": pl.String, "learnt from": pl.Date},
+        orient="row",
+    )
+    ticks = altair.Chart(dates).mark_tick(color="#ffffff", thickness=1.5, height=10).encode(
+        y=line, x="learnt from:T", tooltip=["test_as_of", "learnt from"]
+    )  # fmt: skip
+    return (bars + ticks).properties(
+        title="What each test date's model learns from, and what its list is judged by", width=520, height=30 * len(folds)
+    )  # fmt: skip
 
 
 def _nothing_settled(test: date, candidates: Sequence[date], months: int) -> str:

@@ -31,6 +31,7 @@ from models import stability
 from models.backtest import Backtest, Line
 from models.compare import compare, precision_chart
 from models.metrics import Counts
+from models.splits import folds_chart
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -238,6 +239,8 @@ def log_experiment(run: Run, experiment: Experiment, *, account: Mapping[str, An
         comparison.write_chart(Path(folder, "charts/leads.svg"))
         comparison.write_chart(Path(folder, "charts/leads.json"))
         precision_chart(experiment.performance).save(str(Path(folder, "charts/precision.svg")))
+        folds = folds_chart(experiment.folds, horizon_months=model.horizon_months)
+        folds.save(str(Path(folder, "charts/folds.svg")))
         if model.calibration is not None and model.calibration.bins:
             model.calibration.chart().save(str(Path(folder, "charts/calibration.svg")))
         run.log_folder(Path(folder))

@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import WrongUsage
-from models.splits import Fold, months_after, settled_as_ofs, temporal_folds, train_as_ofs
+from models.splits import (
+    GAP,
+    JUDGED_BY,
+    LEARNT_FROM,
+    Fold,
+    fold_spans,
+    folds_chart,
+    months_after,
+    settled_as_ofs,
+    temporal_folds,
+    train_as_ofs,
+)
 
 DAYS = st.dates(date(2000, 1, 1), date(2030, 1, 1))
 
@@ -75,3 +86,22 @@ def test_what_a_fold_learns_was_over_and_settled_before_its_test(
 
 def test_a_month_too_short_ends_on_its_last_day():
     assert months_after(date(2023, 8, 31), 6) == date(2024, 2, 29)
+
+
+def test_a_fold_is_drawn_as_what_it_learns_from_a_gap_and_what_it_is_judged_by_without_overlap():
+    quarters = [months_after(date(2020, 1, 1), 3 * place) for place in range(8)]
+    tests = [date(2023, 1, 1), date(2023, 7, 1)]
+    folds = temporal_folds(tests, quarters, horizon_months=12, settle_months=9)
+    spans = fold_spans(folds, horizon_months=12)
+    for fold in folds:
+        of_fold = spans.filter(spans["test_as_of"] == fold.test_as_of)
+        assert of_fold["part"].to_list() == [LEARNT_FROM, GAP, JUDGED_BY]
+        assert of_fold["begin"][1:].to_list() == of_fold["end"][:-1].to_list()
+        assert of_fold["end"][1] == fold.test_as_of
+    drawn = folds_chart(folds, horizon_months=12).to_dict()
+    assert drawn["layer"][1]["mark"]["type"] == "tick"
+
+
+def test_a_fold_whose_horizons_end_on_the_test_date_has_no_gap():
+    fold = Fold(date(2022, 1, 1), (date(2021, 1, 1),), ())
+    assert fold_spans([fold], horizon_months=12)["part"].to_list() == [LEARNT_FROM, JUDGED_BY]

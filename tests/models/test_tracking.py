@@ -82,7 +82,8 @@ def test_a_run_keeps_its_parameters_fingerprints_validation_account_and_charts(s
     assert run.data.tags["fingerprint.claim"]
     assert read_json(store, run_id, "validation.json")["tables"][0]["read"] == 7
     folder = artifacts_folder(client, store, run_id)
-    assert (folder / "charts" / "leads.svg").read_text(encoding="utf-8").startswith("<svg")
+    for chart in ("leads", "folds"):
+        assert (folder / "charts" / f"{chart}.svg").read_text(encoding="utf-8").startswith("<svg")
     assert json.loads((folder / "charts" / "leads.json").read_text(encoding="utf-8"))["vconcat"]
     assert json.loads((folder / "folds.json").read_text(encoding="utf-8"))[0]["test"] == "2022-07-01"
 
