@@ -23,7 +23,7 @@ from datetime import date, timedelta
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -52,6 +52,9 @@ from models.ranker import Params, usual_params
 from models.registry import forbidden_lineage
 from models.release import MUST_BEAT, release_findings
 from models.splits import months_after
+
+if TYPE_CHECKING:
+    import altair
 
 DRAWS = 4000
 
@@ -128,6 +131,7 @@ class Study:
         run_part: a function of a module or a partial of one, so that another process can run it.
         measured_by: the functions of this module that make a part; a part is kept for as long as they and all
             the rest of the source stay as they are.
+        draw: a picture of what they say together, where people would rather look than read.
     """
 
     name: str
@@ -136,6 +140,7 @@ class Study:
     run_part: Callable[[Any], Part]  # given a seed or a name, as its parts are
     conclude: Callable[[Sequence[Part]], Sequence[Finding]]
     measured_by: tuple[Callable[..., object], ...] = ()
+    draw: Callable[[Sequence[Part]], altair.VConcatChart] | None = None
 
 
 def prove(
@@ -166,7 +171,10 @@ def prove(
                     parts=study.parts[:parts],
                 )
             heading(f"{name}: {study.about}")
-            findings = study.conclude(_measured(study, _kept(out, study, code), jobs))
+            measured = _measured(study, _kept(out, study, code), jobs)
+            findings = study.conclude(measured)
+            if study.draw is not None:
+                study.draw(measured).save(str(_drawn(out, name)))
             for finding in findings:
                 say(f"{'holds ' if finding.holds else 'FAILS '} {finding.claim}: {finding.measured}")
             record(out, study, findings, command=command, commit=_commit(), code=code)
@@ -184,6 +192,7 @@ def _studies(chicago: Path) -> dict[str, Study]:
             run_part=partial(_planted_part, people=PLANTED_PEOPLE, preset="casey"),
             conclude=_conclude_planted,
             measured_by=(_planted_part, _half_years),
+            draw=_draw_planted,
         ),
         Study(
             name="adversarial",
@@ -419,8 +428,7 @@ def _room_above(best: str, share: float, parts: Sequence[Part]) -> Finding:
 
 def _of_bearers(kind: str, share: float, by_seed: Sequence[Mapping[str, float]]) -> Finding:
     listed, expected = (np.array([each[what] for each in by_seed]) for what in ("listed", "expected"))
-    interval = _ratio_of_totals(listed, expected)
-    times = listed.sum() / max(expected.sum(), 1e-9)
+    times, interval = _times_as_often(by_seed)
     return Finding(
         claim=f"with {share:.0%} of the cohort listed, innocent people who bear {kind} are listed at most 1.25 times as often as "
         "innocent others of their role and rank, upper bound 1.5",
@@ -428,6 +436,51 @@ def _of_bearers(kind: str, share: float, by_seed: Sequence[Mapping[str, float]])
         f"{times:.2f} times, 95 % interval {interval.low:.2f} to {interval.high:.2f}",
         holds=bool(times <= 1.25 and interval.high <= 1.5),
     )
+
+
+def _times_as_often(by_seed: Sequence[Mapping[str, float]]) -> tuple[float, Interval]:
+    """How many times as often as expected bearers are listed."""
+    listed, expected = (np.array([each[what] for each in by_seed]) for what in ("listed", "expected"))
+    return float(listed.sum() / max(expected.sum(), 1e-9)), _ratio_of_totals(listed, expected)
+
+
+def _draw_planted(parts: Sequence[Part]) -> altair.VConcatChart:
+    """What each method's lists hold, and how often innocent people who look unusual are on ours."""
+    import altair
+
+    found = pl.DataFrame(
+        [
+            {"listed": f"{share:.0%}", "method": method, "planted cases": sum(part["yields"][str(share)][method]["misconduct"] for part in parts)}
+            for share in CAPACITIES
+            for method in parts[0]["yields"][str(share)]
+        ]
+    )  # fmt: skip
+    methods = parts[0]["yields"][str(CAPACITIES[0])]
+    bars = altair.Chart(found, title="Planted cases on lists of equal length, all seeds", width=190, height=150).mark_bar().encode(
+        y=altair.Y("method:N", sort=list(methods), title=None), x="planted cases:Q",
+        color=altair.condition(altair.datum.method == OURS, altair.value("#1b6ca8"), altair.value("#c9a66b")),
+        column=altair.Column("listed:N", title="share of everyone listed"),
+    )  # fmt: skip
+    rows = []
+    for share in BEARERS_AT:
+        for kind in KINDS:
+            times, interval = _times_as_often([part["innocents"][str(share)][kind] for part in parts])
+            rows.append({"listed": f"{share:.0%}", "kind": kind, "times": times, "low": interval.low, "high": interval.high})  # fmt: skip
+    base = altair.Chart(pl.DataFrame(rows)).encode(
+        y=altair.Y("kind:N", sort=list(KINDS), title=None), yOffset="listed:N",
+        color=altair.Color("listed:N", title="listed", scale=altair.Scale(range=["#1b6ca8", "#c9a66b"])),
+    )  # fmt: skip
+    limit = (
+        altair.Chart(pl.DataFrame({"limit": [1.0, 1.25, 1.5]}))
+        .mark_rule(color="#9a9a9a", strokeDash=[4, 4])
+        .encode(x="limit:Q")
+    )
+    bearers = (
+        limit
+        + base.mark_rule(strokeWidth=2).encode(x=altair.X("low:Q", title="times as often as innocent others of their role and rank"), x2="high:Q")
+        + base.mark_point(filled=True, size=50).encode(x="times:Q")
+    ).properties(title="How often innocent people who look unusual are listed (limits: 1.25, upper bound 1.5)", width=600, height=28 * len(KINDS))  # fmt: skip
+    return altair.vconcat(bars, bearers).resolve_scale(color="independent")
 
 
 def _cost_of_even_hands(parts: Sequence[Part]) -> Finding:
@@ -998,6 +1051,10 @@ def _kept(page: Path, study: Study, code: str) -> _Kept:
     return _Kept(page.with_suffix("") / f"{study.name}.json", follows)
 
 
+def _drawn(page: Path, name: str) -> Path:
+    return page.with_suffix("") / f"{name}.svg"
+
+
 def _measured(study: Study, kept: _Kept, jobs: int) -> list[Part]:
     """Every part of a study, each kept as soon as it is made."""
     missing = [part for part in study.parts if str(part) not in kept.parts]
@@ -1064,8 +1121,18 @@ def write_page(page: Path, code: str) -> None:
     lines = [
         "# Evidence",
         "",
-        "Written by `make prove`. Seeds were used for nothing else; a claim that does not hold stays on the page.",
+        "Written by `make prove`. Seeds were used for nothing else; a claim that does not hold stays on the page. What each "
+        f"seed or part gave is in `{page.stem}/`.",
+        "",
+        "| study | claims that hold | seeds or parts | source |",
+        "|---|---|---|---|",
     ]
+    for name, study in _recorded(page).items():
+        held = sum(finding["holds"] for finding in study["findings"])
+        lines.append(
+            f"| [{name}](#{name}) | {held} of {len(study['findings'])} | {study['parts']} | "
+            f"{'this' if study['source'] == code else 'an earlier one'} |"
+        )
     for name, study in _recorded(page).items():
         since = "" if study["source"] == code else "; the source has changed since"
         lines += [
@@ -1077,6 +1144,7 @@ def write_page(page: Path, code: str) -> None:
             f"Command: `{study['command']}`. Seeds or parts: {study['parts']}. "
             f"Commit {study['commit']}, source {study['source']}{since}.",
             "",
+            *([f"![{study['about']}]({page.stem}/{name}.svg)", ""] if _drawn(page, name).is_file() else []),
             "| holds | claim | measured |",
             "|---|---|---|",
         ]

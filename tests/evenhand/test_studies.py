@@ -11,8 +11,20 @@ import pytest
 
 from evenhand.answers import beside, by_rules, told_the_answers, yields
 from evenhand.config import load_config
+from evenhand.force.kinds import KINDS
 from evenhand.force.simulate import simulate
-from evenhand.prove import RULES_BY_ANSWER_KEY, Finding, Study, compare_scores, prove, record, write_page
+from evenhand.prove import (
+    BEARERS_AT,
+    CAPACITIES,
+    RULES_BY_ANSWER_KEY,
+    Finding,
+    Study,
+    _draw_planted,
+    compare_scores,
+    prove,
+    record,
+    write_page,
+)
 from evenhand.workspace import Workspace
 from features.errors import WrongUsage
 from models.experiment import prepare, run_experiment
@@ -163,6 +175,37 @@ def test_a_study_of_which_only_the_first_parts_were_run_says_so(tmp_path, monkey
     assert "[7, 8]" in page
     with pytest.raises(WrongUsage, match="at least one"):
         prove(only=None, out=tmp_path / "evidence.md", chicago=tmp_path / "none", parts=0)
+
+
+def test_a_study_that_can_be_drawn_is_and_the_page_shows_the_picture_and_counts_what_holds(
+    tmp_path, monkeypatch
+):
+    innocents = {kind: {"bearers": 90.0, "listed": 3.0, "expected": 2.0} for kind in KINDS}
+    found = {
+        method: {"misconduct": 5.0, "innocent": 5.0, "ours_innocent": 5.0}
+        for method in ("lightgbm", "random")
+    }
+    part = {
+        "yields": {str(share): found for share in CAPACITIES},
+        "innocents": {str(share): innocents for share in BEARERS_AT},
+    }
+    study = Study(
+        name="made",
+        about="a study of two seeds",
+        parts=[7, 8],
+        run_part=lambda _: part,
+        conclude=lambda _: [
+            Finding(claim=claim, measured="1", holds=claim == "one") for claim in ("one", "other")
+        ],
+        draw=_draw_planted,
+    )
+    monkeypatch.setattr("evenhand.prove._studies", lambda _: {"made": study})
+    prove(only=None, out=tmp_path / "evidence.md", chicago=tmp_path / "none")
+    page = (tmp_path / "evidence.md").read_text()
+    assert "| [made](#made) | 1 of 2 | 7 to 8 | this |" in page
+    assert "![A study of two seeds.](evidence/made.svg)" in page
+    drawn = (tmp_path / "evidence" / "made.svg").read_text()
+    assert all(kind in drawn for kind in KINDS)
 
 
 def test_a_study_run_again_leaves_the_others_on_the_page_and_tells_which_are_of_other_code(tmp_path):
