@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -220,3 +221,22 @@ def test_a_term_is_told_in_full_so_that_any_change_shows():
         count(events.CLAIM_ON_TOUR)
     )
     assert "by team_code from (latest category" in describe_term(uk.CATALOGUE.idea_of("team_vacancy").of)
+
+
+def test_whoever_came_to_a_post_from_another_is_told_from_the_new_and_from_those_whose_supervisor_changed():
+    post = events.POST
+    rows = pl.DataFrame(
+        {
+            "who": ["new in service", "moved", "moved, told late", "another supervisor"],
+            "service_start": [date(2023, 3, 1), date(2015, 1, 1), date(2015, 1, 1), date(2015, 1, 1)],
+            "role_start": [date(2023, 3, 1), date(2023, 3, 1), date(2023, 3, 1), date(2019, 6, 1)],
+            "occurred_at": [
+                datetime(2023, 3, 1),
+                datetime(2023, 3, 1),
+                datetime(2023, 3, 20),
+                datetime(2023, 3, 1),
+            ],
+        }
+    )
+    moved = rows.filter(post.derive["moved_to"].is_not_null())["who"].to_list()
+    assert moved == ["moved", "moved, told late"]

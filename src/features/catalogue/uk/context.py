@@ -80,6 +80,11 @@ CONTEXT_IDEAS = (
         unit="days", family="service", innocent=("those new to a role make more mistakes",),
     ),
     Idea(
+        name="moved_post", says="whether they came to their post from another: 1 if so",
+        of=distinct(POST, "moved_to"), windows=YEAR, unit="1 or 0", family="service",
+        innocent=("the year's records are of two kinds of work",),
+    ),
+    Idea(
         name="rank", says="rank", of=RANK, unit="category",
         family="post",
     ),

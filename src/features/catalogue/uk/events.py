@@ -32,7 +32,18 @@ from features.tables.uk import (
     VPN_SESSION,
 )
 
-POST = Events(name="post", table=ESTABLISHMENT, says="a version of the person's post")
+POST = Events(
+    name="post",
+    table=ESTABLISHMENT,
+    says="a version of the person's post",
+    derive={
+        # A version that begins with a role other than the first; supervisors change under a role that is older.
+        "moved_to": pl.when(
+            (pl.col("role_start") > pl.col("service_start"))
+            & (pl.col("occurred_at").dt.date() - pl.col("role_start") < pl.duration(days=31))
+        ).then(pl.lit("another post"))
+    },
+)
 
 TOUR = Events(
     name="tour",

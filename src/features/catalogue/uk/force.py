@@ -92,7 +92,7 @@ FORCE = ForceDefinition(
         # do. Earlier matters may come before a finding of any kind.
         alleged=Alleged(
             column="breach",
-            beside=("role", "rank", "moved_to_major_inquiry_365d"),
+            beside=("moved_post_365d", "role", "rank", "moved_to_major_inquiry_365d"),
             colleagues="team_code",
             speaks_to={
                 breach: (*kinds, "M")
