@@ -104,12 +104,14 @@ class Teaching:
         targets: as in the lesson.
         taught: the opinion of whoever teaches, `[rows]`; None where the labels alone do.
         asking: the features that trees may ask for; None where any.
+        work: the features by which trees even out their highest scores (see `models.ranker.train`).
     """
 
     features: np.ndarray = field(repr=False)
     targets: np.ndarray = field(repr=False)
     taught: np.ndarray | None = field(repr=False)
     asking: frozenset[str] | None = field(repr=False)
+    work: tuple[str, ...] = field(repr=False)
     confirmed: int
 
 
@@ -489,6 +491,9 @@ def teach(study: Study, as_ofs: Sequence[date], *, seen_by: date, params: Params
         asking=askable(study.catalogue, schema, kinds, alleged.beside)
         if alleged and params.taught_by == "heads"
         else None,
+        work=alleged.beside
+        if alleged and params.taught_by == "heads" and params.teacher_share > 0 and params.even_handed
+        else (),
         confirmed=learnt.confirmed,
     )
 
@@ -504,6 +509,7 @@ def grow(study: Study, teaching: Teaching, params: Params) -> Fitted:
             ways=directions(study.catalogue),
             taught=teaching.taught,
             asking=teaching.asking,
+            work=teaching.work,
         ),
         rows=len(teaching.features),
         confirmed=teaching.confirmed,

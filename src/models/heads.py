@@ -38,8 +38,11 @@ LEAST_ALIKE = 100
 # How much of what colleagues show is taken off, and how many of them, who show nothing, are added to steady their
 # mean. Taken off more than once, since a mean of few, drawn towards nothing, tells less than there is. Chosen on
 # development seeds.
-TAKEN_OFF = 1.5
+TAKEN_OFF = 2.0
 STEADY = 2
+# From which share of people on rarity is read off how far the amount lies out, from which other share on it is taken how
+# amounts thin out, and how rare is rarest. Chosen on development seeds.
+FAR_OUT, THINNING_FROM, RAREST = 0.03, 0.1, 8.0
 # Of the share of people in whom a column, or the mean of all, is as high: how rarely is still told apart.
 RARITIES = (0.01, 0.001, 0.0001)
 
@@ -110,8 +113,8 @@ def beyond_colleagues(shown: np.ndarray, beside: np.ndarray, teams: np.ndarray) 
     Colleagues count by how much more they show than others who do the same work; a team that shows less than
     others takes nothing off and adds nothing.
 
-    >>> beyond_colleagues(np.array([4.0, 4.0, 0.0, 0.0]), np.zeros(4), np.array([1.0, 1.0, 2.0, np.nan]))
-    array([3., 3., 0., 0.])
+    >>> beyond_colleagues(np.array([6.0, 6.0, 0.0, 0.0]), np.zeros(4), np.array([1.0, 1.0, 2.0, np.nan]))
+    array([4., 4., 0., 0.])
 
     Args:
         shown: one number a row.
@@ -164,17 +167,38 @@ def surprises(features: np.ndarray, beside: np.ndarray, columns: Mapping[int, in
     """How rarely as much is seen, `[rows, columns]`: minus the decimal logarithm of the share of people with the same
     number in `beside` who show as much or more, of whom those who show the same count half. Unknown counts as least.
 
+    Among the few who show most, places say too little: somebody is first wherever nobody does anything. So what
+    is seen in less than `FAR_OUT` is as rare as it would be if amounts went on thinning out as they do before.
+
     >>> surprises(np.array([[0.0], [0.0], [5.0]]), np.zeros(3), {0: 1})[:, 0].astype(float).round(2).tolist()
     [0.2, 0.2, 0.6]
+    >>> counts = np.append(np.arange(100.0), 5000.0)[:, None]
+    >>> surprises(counts, np.zeros(101), {0: 1})[[50, 99, 100], 0].astype(float).round(1).tolist()
+    [0.3, 1.7, 8.0]
     """
     found = np.empty((len(features), len(columns)), np.float32)
     on = pl.Series("on", beside)
+    rank, people = pl.col("shown").rank("average").over("on"), pl.len().over("on")
+    by_place = -((people - rank + 1) / (people + 1)).log10()
     for place, (column, way) in enumerate(columns.items()):
         shown = pl.Series("shown", way * features[:, column]).fill_nan(-np.inf)
-        rank, people = pl.col("shown").rank("average").over("on"), pl.len().over("on")
-        share = (people - rank + 1) / (people + 1)
-        found[:, place] = pl.DataFrame([on, shown]).select(-share.log10()).to_series().to_numpy()
+        rows = pl.DataFrame([on, shown]).with_columns(rare=by_place)
+        # How long ago the last of something was has an end, and nobody can lie beyond it.
+        found[:, place] = (_read_off(rows) if way > 0 else rows)["rare"].to_numpy()
     return found
+
+
+def _read_off(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with `rare` of those who show most read off how far out they lie, where amounts thin out at all."""
+    amount = pl.col("shown").sign() * pl.col("shown").abs().log1p()
+    begins, far = (amount.quantile(1 - share).over("on") for share in (THINNING_FROM, FAR_OUT))
+    a_tenth = (far - begins) / np.log10(THINNING_FROM / FAR_OUT)
+    beyond = (amount - far) / a_tenth - np.log10(FAR_OUT)
+    return rows.with_columns(
+        rare=pl.when((amount > far) & (a_tenth > 0) & a_tenth.is_finite())
+        .then(beyond.clip(upper_bound=RAREST))
+        .otherwise(pl.col("rare"))
+    )
 
 
 def by_idea(features: np.ndarray, beside: np.ndarray, ideas: Sequence[Mapping[int, int]]) -> np.ndarray:

@@ -118,10 +118,27 @@ def test_what_no_record_shows_is_heard_as_far_as_findings_bear_it_out():
     heard, hidden = (
         opinion(traced, np.zeros(PEOPLE), [replace(by_chance, shown=shown)]) for shown in (True, False)
     )
-    assert heard.max() > 0.1
+    assert heard.max() > 4 * bears.mean()
     assert hidden.max() < 0.05
     borne_out = replace(by_chance, targets=bears.astype(float), shown=False)
     assert places_of(bears, opinion(traced, np.zeros(PEOPLE), [borne_out])) > 0.9
+
+
+def test_who_is_first_where_nobody_stands_out_is_less_surprising_than_one_who_does():
+    ordinary = np.random.default_rng(3).poisson(20.0, 300).astype(float)
+    outstanding = ordinary.copy()
+    outstanding[ordinary.argmax()] *= 4
+    first, far_out = (
+        surprises(shown[:, None], np.zeros(300), {0: 1})[:, 0].max() for shown in (ordinary, outstanding)
+    )
+    assert first < -np.log10(1 / 301) + 0.5
+    assert far_out > 2 * first
+
+
+def test_who_shows_more_is_never_less_surprising_than_who_shows_less():
+    shown = np.sort(np.random.default_rng(4).lognormal(1.0, 1.5, 500))
+    found = surprises(shown[:, None], np.zeros(500), {0: 1})[:, 0]
+    assert (np.diff(found) >= 0).all()
 
 
 def test_few_findings_find_the_others_who_show_the_same():

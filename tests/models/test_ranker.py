@@ -13,7 +13,7 @@ from features.errors import DataRefused
 from models.booster import matrix, probability, raw_scores, read_booster
 from models.experiment import Study
 from models.experiment import lesson as learn
-from models.ranker import Params, askable, concerns, directions, train, usual_params
+from models.ranker import WORK_ROUNDS, Params, askable, concerns, directions, train, usual_params
 from models.teacher import opinion
 from tests.models.conftest import QUICK
 from tests.models.small_force import CANDIDATES, CATALOGUE, FORCE, TESTS
@@ -165,6 +165,49 @@ def test_trees_ask_for_nothing_else_than_they_may(study: Study, lesson: tuple[np
     assert asked_for(held, schema) == {"claims_90d", "complaints_365d"}
 
 
+def test_last_trees_ask_for_the_work_alone_and_list_a_busy_role_as_often_as_was_taught():
+    """Of each role the same share was taught to stand out; trees that do not see the role list the busy one instead."""
+    import lightgbm
+
+    schema = FeatureSchema(
+        (
+            FeatureColumn("searches", "number", None, "searches"),
+            FeatureColumn("role", "category", ("STREET", "DESK"), "role"),
+        )
+    )
+    rng = np.random.default_rng(5)
+    desk = np.arange(4000) % 10 == 0
+    usual = np.where(desk, 40, 10)
+    searches = rng.poisson(usual).astype(float)
+    taught = probability(2 * ((searches - usual) / np.sqrt(usual) - 2))
+    features = np.column_stack([searches, desk.astype(float)])
+    params = replace(QUICK, teacher_share=1.0)
+    plain, evened = (
+        train(
+            features,
+            taught,
+            schema,
+            params,
+            ways={"searches": 1},
+            taught=taught,
+            asking={"searches"},
+            work=work,
+        )
+        for work in ((), ("role",))
+    )
+    first, last = (
+        lightgbm.Booster(model_str=evened).feature_importance("split", iteration=rounds)
+        for rounds in (params.rounds, params.rounds + WORK_ROUNDS)
+    )
+    assert first[schema.names.index("role")] == 0 < last[schema.names.index("role")]
+    assert first[schema.names.index("searches")] == last[schema.names.index("searches")]
+    listed = {
+        text: raw_scores(read_booster(text, schema), features).argsort()[-200:] for text in (plain, evened)
+    }
+    assert desk[listed[plain]].mean() > 0.5
+    assert desk[listed[evened]].mean() < 0.25
+
+
 def asked_for(text: str, schema: FeatureSchema) -> set[str]:
     import lightgbm
 
@@ -181,6 +224,7 @@ def test_trees_taught_by_heads_may_ask_for_what_these_hear_and_who_does_the_same
     assert may >= {
         "role",
         "rank",
+        "moved_post_365d",
         "moved_to_major_inquiry_365d",
         "own_book_offs_lean_365d",
         "team_overtime_365d",
