@@ -513,7 +513,7 @@ def prove(
 
     Example: evenhand prove --only chicago
     """
-    from evenhand.prove import prove as run_studies
+    from evenhand.studies.prove import prove as run_studies
 
     run_studies(only=only, out=out, chicago=chicago, parts=parts, jobs=jobs)
 

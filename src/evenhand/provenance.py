@@ -31,7 +31,7 @@ SOURCE = Path(__file__).parents[1]
 # What the numbers of a run come from.
 LIBRARIES = ("lightgbm", "polars", "numpy", "numba", "scikit-learn", "scipy")
 # Studies measure the code and are no part of it.
-STUDIES = SOURCE / "evenhand" / "prove.py"
+STUDIES = SOURCE / "evenhand" / "studies"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +153,7 @@ def versions() -> dict[str, str]:
 def code_fingerprint() -> str:
     """A hash of the code that figures are made by: all but the studies, without comments and docstrings."""
     digest = hashlib.sha256()
-    for path in sorted(set(SOURCE.rglob("*.py")) - {STUDIES}):
+    for path in sorted(set(SOURCE.rglob("*.py")) - set(STUDIES.rglob("*.py"))):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if (

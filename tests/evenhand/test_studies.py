@@ -13,18 +13,11 @@ from evenhand.answers import beside, by_rules, told_the_answers, yields
 from evenhand.config import load_config
 from evenhand.force.kinds import KINDS
 from evenhand.force.simulate import simulate
-from evenhand.prove import (
-    BEARERS_AT,
-    CAPACITIES,
-    RULES_BY_ANSWER_KEY,
-    Finding,
-    Study,
-    _draw_planted,
-    compare_scores,
-    prove,
-    record,
-    write_page,
-)
+from evenhand.studies.firewall import compare_scores
+from evenhand.studies.page import record, write_page
+from evenhand.studies.planted import BEARERS_AT, CAPACITIES, RULES_BY_ANSWER_KEY, draw_planted
+from evenhand.studies.prove import prove
+from evenhand.studies.study import Finding, Study
 from evenhand.workspace import Workspace
 from features.errors import WrongUsage
 from models.experiment import prepare, run_experiment
@@ -105,7 +98,7 @@ def test_parts_measured_side_by_side_are_kept_as_those_measured_in_turn(tmp_path
             Finding(claim="all", measured=str([each["seed"] for each in parts]), holds=True)
         ],
     )
-    monkeypatch.setattr("evenhand.prove._studies", lambda _: {"made": study})
+    monkeypatch.setattr("evenhand.studies.prove._studies", lambda _: {"made": study})
     for jobs in (1, 2):
         prove(only=None, out=tmp_path / f"{jobs} at a time.md", chicago=tmp_path / "none", jobs=jobs)
     in_turn, side_by_side = ((tmp_path / f"{jobs} at a time" / "made.json").read_text() for jobs in (1, 2))
@@ -130,9 +123,9 @@ def test_a_study_is_run_again_on_other_code_only_and_what_fails_stays_on_the_pag
         run_part=lambda part: {"part": ran.append(part)},
         conclude=lambda parts: [Finding(claim="three parts", measured=f"{len(parts)} parts", holds=False)],
     )
-    monkeypatch.setattr("evenhand.prove._studies", lambda _: {"made": study})
+    monkeypatch.setattr("evenhand.studies.prove._studies", lambda _: {"made": study})
     for code in ("abc", "abc", "def"):
-        monkeypatch.setattr("evenhand.prove.code_fingerprint", lambda code=code: code)
+        monkeypatch.setattr("evenhand.studies.prove.code_fingerprint", lambda code=code: code)
         prove(only=None, out=tmp_path / "evidence.md", chicago=tmp_path / "none")
     assert ran == [1, 2, 1, 2]
     assert json.loads((tmp_path / "evidence" / "made.json").read_text())["follows"]["source"] == "def"
@@ -151,7 +144,7 @@ def test_a_study_of_which_only_the_first_parts_were_run_says_so(tmp_path, monkey
             Finding(claim="all", measured=str([each["part"] for each in parts]), holds=True)
         ],
     )
-    monkeypatch.setattr("evenhand.prove._studies", lambda _: {"made": study})
+    monkeypatch.setattr("evenhand.studies.prove._studies", lambda _: {"made": study})
     prove(only=None, out=tmp_path / "evidence.md", chicago=tmp_path / "none", parts=2)
     page = (tmp_path / "evidence.md").read_text()
     assert "A study of three seeds; only the first 2 of 3 seeds or parts." in page
@@ -181,9 +174,9 @@ def test_a_study_that_can_be_drawn_is_and_the_page_shows_the_picture_and_counts_
         conclude=lambda _: [
             Finding(claim=claim, measured="1", holds=claim == "one") for claim in ("one", "other")
         ],
-        draw=_draw_planted,
+        draw=draw_planted,
     )
-    monkeypatch.setattr("evenhand.prove._studies", lambda _: {"made": study})
+    monkeypatch.setattr("evenhand.studies.prove._studies", lambda _: {"made": study})
     prove(only=None, out=tmp_path / "evidence.md", chicago=tmp_path / "none")
     page = (tmp_path / "evidence.md").read_text()
     assert "| [made](#made) | 1 of 2 | 7 to 8 | this |" in page
