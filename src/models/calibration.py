@@ -403,15 +403,20 @@ def logistic(
     # About the confirmed people's mean the two parameters hardly depend on each other, which Newton's method likes.
     middle = float(scores @ confirmed / confirmed.sum())
     x = scores - middle
+    ends = np.array([x.min(), x.max()])
     level, slope = log_odds(float(confirmed.sum() / people.sum())), 1.0
-    for _ in range(200):
+    for _ in range(1000):
         chance = probability(level + slope * x)
         spread = people * chance * (1 - chance)
         off = confirmed - people * chance
         gradient = np.array([off.sum(), off @ x - pull * (slope - 1)])
         cross = spread @ x
         curvature = np.array([[spread.sum() + 1e-9, cross], [cross, spread @ (x * x) + pull]])
-        step = np.clip(np.linalg.solve(curvature, gradient), -1.0, 1.0)
+        step = np.linalg.solve(curvature, gradient)
+        # Whole steps may go round for ever. While no log-odds move by more than 1.7, curvature changes so little that each
+        # step gains (e^t - t - 1 < t^2 up to t = 1.79).
+        furthest = float(np.abs(step[0] + step[1] * ends).max())
+        step *= 1.7 / max(furthest, 1.7)
         level, slope = level + float(step[0]), slope + float(step[1])
         if np.abs(step).max() < 1e-10:
             break

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.backtest import Backtest
@@ -23,6 +23,11 @@ from tests.models.small_force import END, FORCE, small_records
 DATES = (date(2020, 1, 1), date(2021, 1, 1), date(2022, 1, 1))
 DRAWS = 60
 Truth = Callable[[np.ndarray], np.ndarray]
+
+
+def written(calibration: Calibration) -> dict[str, str]:
+    """Each field as JSON, in which what has no interval equals itself."""
+    return {name: json.dumps(value) for name, value in calibration.to_dict().items()}
 
 
 def as_told(scores: np.ndarray) -> np.ndarray:
@@ -134,7 +139,8 @@ def test_nobody_counts_who_is_pending_or_on_a_date_not_settled(steep: Calibratio
     more = replace(backtest, scores=pl.concat([backtest.scores, pending, unsettled]))
     found = calibrate(more, draws=DRAWS, seed=1)
     assert (found.pending, found.unsettled, found.people) == (300, 300, steep.people)
-    assert (found.knots, found.bins, found.errors) == (steep.knots, steep.bins, steep.errors)
+    assert (found.knots, found.bins) == (steep.knots, steep.bins)
+    assert written(found)["errors"] == written(steep)["errors"]
 
 
 @pytest.mark.parametrize("kept", [0, LEAST_CONFIRMED - 1])
@@ -148,7 +154,7 @@ def test_too_few_confirmed_cannot_tell(kept: int):
     assert f"confirmed on the settled test dates: {kept};" in found.says
     assert np.isnan(found.chance(np.array([0.0]))).all()
     assert found.columns(np.array([0.0])).null_count().row(0) == (1, 1, 1)
-    assert Calibration.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+    assert written(Calibration.from_dict(json.loads(json.dumps(found.to_dict())))) == written(found)
 
 
 def test_one_date_alone_cannot_tell_for_a_chance_is_not_judged_by_what_it_learnt():
@@ -170,8 +176,8 @@ def test_the_sentence_tells_what_became_of_the_listed(steep: Calibration):
 
 def test_the_same_seed_gives_the_same_and_json_keeps_it(steep: Calibration):
     again = calibrate(backtest_of(twice_too_steep), draws=DRAWS, seed=1)
-    assert again == steep
-    assert Calibration.from_dict(json.loads(json.dumps(steep.to_dict()))) == steep
+    assert written(again) == written(steep)
+    assert written(Calibration.from_dict(json.loads(json.dumps(steep.to_dict())))) == written(steep)
 
 
 def test_beyond_the_scores_that_were_seen_the_chance_stays_that_of_the_end(steep: Calibration):
@@ -211,6 +217,9 @@ def test_a_higher_score_never_has_a_lower_chance_and_lies_in_its_interval(scores
         st.tuples(st.floats(-12, 12), st.integers(1, 400), st.integers(0, 3)), min_size=4, max_size=30
     )
 )
+@example(
+    rows=[(0.0, 1, 0), (0.0, 1, 1), (6.0, 1, 1), (8.0, 113, 1)]
+)  # on which whole steps go round for ever
 def test_the_logistic_ends_where_nothing_is_left_to_gain(rows: list[tuple[float, int, int]]):
     scores, people, some = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
     confirmed = np.minimum(some, people)
@@ -229,7 +238,8 @@ def test_the_model_keeps_its_calibration_and_a_batch_shows_each_chance(
     assert model.calibration.way is not None
     model.write(tmp_path)
     kept = read_trained(tmp_path)
-    assert kept.calibration == model.calibration
+    assert kept.calibration is not None
+    assert written(kept.calibration) == written(model.calibration)
     frame = score(FORCE, small_records(), kept, END).frame
     above_base = frame["raw"].to_numpy() - log_odds(model.base_rate)
     assert frame["chance"].to_list() == model.calibration.chance(above_base).tolist()
