@@ -100,7 +100,8 @@ class Config(BaseSettings):
         default=Path("governance.toml"), description="the records that software cannot know"
     )
     register_url: str = Field(
-        default="sqlite:///build/register.db", description="the register of leads, any SQLAlchemy URL"
+        default="sqlite:///build/register.db",
+        description="the register of leads, a SQLAlchemy URL of SQLite or PostgreSQL",
     )
     seed: int = Field(default=1, ge=0, description="seed of everything that draws")
     review: Review = Review()

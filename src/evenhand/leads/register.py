@@ -27,6 +27,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 # How long a second process waits for the first one's batch before SQLite gives up.
 SQLITE_PATIENCE_SECONDS = 30
+# What writers of a register on a server queue for: any number that nothing else in its database locks.
+QUEUE = 7_308_332
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +78,7 @@ def open_register(url: str | Path) -> Register:
         register.close()
         raise WrongUsage(
             f"The register at {register.where} cannot be opened: {error.orig}. Expected a database that "
-            "Evenhand may write to; check the address, or name another file."
+            "Evenhand may write to; check the address, or give another."
         ) from error
     return register
 
@@ -85,11 +87,18 @@ def _engine(url: str | Path) -> Engine:
     is_file = isinstance(url, Path) or "://" not in url
     try:
         address = URL.create("sqlite", database=str(url)) if is_file else make_url(str(url))
-        return _sqlite(address) if address.get_backend_name() == "sqlite" else create_engine(address)
+        backend = address.get_backend_name()
+        if backend not in ("sqlite", "postgresql"):
+            raise WrongUsage(
+                f"The register's address is one of {backend}. A register is kept in SQLite or PostgreSQL: "
+                "sqlite:///data/register.db or postgresql+psycopg://user@host/name."
+            )
+        return _sqlite(address) if backend == "sqlite" else _postgresql(address)
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise WrongUsage(
-            f"The register's address needs a driver that is not installed here ({error}). Install the "
-            "driver, or leave the address out to use SQLite."
+            f"The register's address needs a driver that is not installed here ({error}). Begin it with "
+            "postgresql+psycopg:// and install that driver with pip install 'evenhand[postgres]', or leave the "
+            "address out to use SQLite."
         ) from error
     except (ArgumentError, ValueError) as error:
         raise WrongUsage(
@@ -121,10 +130,29 @@ def _leave_transactions_to_us(dbapi_connection: Any, _record: object) -> None:
     dbapi_connection.execute("PRAGMA foreign_keys = ON")
 
 
+def _postgresql(address: URL) -> Engine:
+    engine = create_engine(address)
+    event.listen(engine, "begin", _begin_on_server)
+    return engine
+
+
 def _begin(connection: Connection) -> None:
     # A writer takes the lock before it looks, so that two processes cannot both find a batch missing.
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")
+
+
+def _begin_on_server(connection: Connection) -> None:
+    # The same on a server: writers queue, and whoever reads sees one state of the register from first to last. A
+    # writer must not, for its state would be the one from before it queued.
+    connection.exec_driver_sql(
+        f"SELECT pg_advisory_xact_lock({QUEUE})"
+        if _writes(connection)
+        else "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+    )
+
+
+def _writes(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("writes", False))
 
 
 def _bring_to_head(engine: Engine) -> None:

@@ -1,14 +1,24 @@
-"""A small cohort with scores and reasons, and a register in a real SQLite file."""
+"""A small cohort with scores and reasons, and a register in a real SQLite file or on a real PostgreSQL server."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from glob import glob
 from pathlib import Path
+from pwd import getpwnam
+from typing import Any
 
 import polars as pl
 import pytest
+from sqlalchemy import create_engine
 
 from evenhand.governance.gate import Permit
 from evenhand.leads.opening import EvidenceOf, Opened, Terms, open_leads
@@ -186,10 +196,63 @@ class Opening:
         return rescore
 
 
+on_either_database = pytest.mark.parametrize("register", ["SQLite", "PostgreSQL"], indirect=True)
+
+
 @pytest.fixture
-def register(tmp_path: Path) -> Iterator[Register]:
-    with open_register(tmp_path / "register.db") as opened:
+def register(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Register]:
+    on_server = getattr(request, "param", "SQLite") == "PostgreSQL"
+    where = request.getfixturevalue("database") if on_server else tmp_path / "register.db"
+    with open_register(where) as opened:
         yield opened
+
+
+@pytest.fixture
+def database(server: str) -> str:
+    """The address of an empty database."""
+    name = f"register_{uuid.uuid4().hex}"
+    engine = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    return f"{server}/{name}"
+
+
+# The server ends when what started it lets go of the pipe, killed or not.
+SERVE = """
+set -e
+"$0" init --silent --pgdata data --options "--auth=trust --username=evenhand --no-sync" >&2
+"$0" start --silent --pgdata data --wait --log log --options \
+  "-p $1 -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off" >&2
+echo ready
+cat
+"$0" stop --silent --pgdata data --mode immediate
+"""
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """A PostgreSQL server that only this machine reaches and that ends with the tests."""
+    pg_ctl = shutil.which("pg_ctl") or max(glob("/usr/lib/postgresql/*/bin/pg_ctl"), default=None)
+    if pg_ctl is None:
+        pytest.skip("there is no PostgreSQL on this machine")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    folder = Path(tempfile.mkdtemp(prefix="evenhand-postgresql-"))
+    as_somebody: dict[str, Any] = {}
+    if os.geteuid() == 0:  # which a PostgreSQL server refuses to be
+        nobody = getpwnam("nobody")
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        as_somebody = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    with subprocess.Popen(
+        ["/bin/sh", "-c", SERVE, pg_ctl, str(port)],
+        cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **as_somebody,
+    ) as serving:  # fmt: skip
+        assert serving.stdout is not None
+        assert serving.stdout.readline() == b"ready\n", "the server did not start; see above"
+        yield f"postgresql+psycopg://evenhand@127.0.0.1:{port}"
+        serving.communicate()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

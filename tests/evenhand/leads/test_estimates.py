@@ -13,7 +13,7 @@ from evenhand.leads.review import outcomes, record_reviews
 from evenhand.steps import print_concerns
 from models.metrics import wilson
 from models.sampling import Sizes
-from tests.evenhand.leads.conftest import Opening, about, batch, review_rows
+from tests.evenhand.leads.conftest import Opening, about, batch, on_either_database, review_rows
 
 COHORT = {f"p{number:03}": 0.9 - number / 300 for number in range(203)}
 SAMPLES = Sizes(random=20, by_band=10, bands=(0.1, 0.5))
@@ -45,6 +45,7 @@ def test_nothing_decided_estimates_nothing(register: Register, opening: Opening)
     assert sample_estimates(register, force="simulated") is None
 
 
+@on_either_database
 def test_a_confirmed_sample_stands_for_its_band(register: Register, opening: Opening) -> None:
     batch = opening(COHORT, samples=SAMPLES).batch
     sampled = outcomes(register).filter(pl.col("stratum") == "band 3")

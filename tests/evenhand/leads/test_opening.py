@@ -31,6 +31,7 @@ from tests.evenhand.leads.conftest import (
     batch,
     no_rows,
     of_each,
+    on_either_database,
     reason,
     review_rows,
     rows_behind,
@@ -53,6 +54,7 @@ def clear(register: Register, opened: Opened, person: str, *, at: datetime) -> N
     record_reviews(register, review_rows((lead_id(opened.batch, person), "wrong", at)))
 
 
+@on_either_database
 def test_the_highest_scores_above_the_threshold_are_listed_up_to_capacity(
     register: Register, opening: Opening
 ) -> None:
@@ -181,6 +183,7 @@ def test_only_rows_recorded_after_the_review_are_scored_anew(register: Register,
     assert opening.asked[0].rows() == [("ann", datetime(2024, 2, 1, 10, 30, 0, 1))]
 
 
+@on_either_database
 def test_new_records_list_a_cleared_person_only_if_they_carry_the_score_by_themselves(
     register: Register, opening: Opening
 ) -> None:
@@ -306,6 +309,7 @@ def test_a_person_cleared_by_a_sampled_review_is_cleared(register: Register, ope
     assert opening({"ann": 0.9, "bob": 0.1}, as_of=LATER, rescored={}).cleared == 1
 
 
+@on_either_database
 def test_evidence_is_kept_once_a_row_and_in_the_order_of_time(register: Register, opening: Opening) -> None:
     def both_sides(person: object, column: str) -> pl.DataFrame:
         return pl.concat(
@@ -324,6 +328,7 @@ def test_evidence_is_kept_once_a_row_and_in_the_order_of_time(register: Register
     assert shown.reasons[0].rows[0].known_at == datetime(2023, 11, 9)
 
 
+@on_either_database
 def test_evidence_with_dates_and_numbered_people_is_kept(register: Register, opening: Opening) -> None:
     def dated(person: object, column: str) -> pl.DataFrame:
         return rows_behind(person, column).with_columns(pl.col("occurred_at", "known_at").cast(pl.Date))
@@ -340,6 +345,7 @@ def test_evidence_with_dates_and_numbered_people_is_kept(register: Register, ope
     assert asked == [1]
 
 
+@on_either_database
 def test_a_batch_that_fails_half_way_leaves_nothing(register: Register, opening: Opening) -> None:
     calls: list[str] = []
 
@@ -372,10 +378,11 @@ Opening(open_register(sys.argv[1]))({"ann": 0.9, "bob": 0.8, "cyd": 0.7}, innoce
 """
 
 
+@on_either_database
 def test_a_process_killed_half_way_leaves_nothing(register: Register, opening: Opening) -> None:
-    file = register.engine.url.database
+    address = register.engine.url.render_as_string(hide_password=False)
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(file)], cwd=Path(__file__).parents[3], check=False
+        [sys.executable, "-c", KILLED, address], cwd=Path(__file__).parents[3], check=False
     )
     assert killed.returncode == -9
     assert batches(register) == []
@@ -383,6 +390,7 @@ def test_a_process_killed_half_way_leaves_nothing(register: Register, opening: O
     assert opening({"ann": 0.9, "bob": 0.8, "cyd": 0.7}).opened == 3
 
 
+@on_either_database
 def test_two_that_open_the_same_batch_at_once_write_it_once(register: Register, opening: Opening) -> None:
     together = threading.Barrier(2)
     found: list[Opened] = []

@@ -13,7 +13,7 @@ from evenhand.leads.register import Register
 from evenhand.leads.review import record_reviews, record_routes
 from features.errors import WrongUsage
 from models.sampling import Sizes
-from tests.evenhand.leads.conftest import Opening, about, batch, reason, review_rows
+from tests.evenhand.leads.conftest import Opening, about, batch, on_either_database, reason, review_rows
 from tests.evenhand.leads.test_review import routes
 
 TWENTY = {f"p{number:02}": 0.99 - number / 25 for number in range(20)}
@@ -59,6 +59,7 @@ def test_the_order_of_files_does_not_tell_the_rank(register: Register, opening: 
     assert people != sorted(people)
 
 
+@on_either_database
 def test_the_file_shows_reasons_for_and_against_their_rows_and_what_to_look_for_first(
     register: Register, opening: Opening
 ) -> None:
@@ -152,6 +153,7 @@ def test_a_demonstration_says_so_on_every_file(register: Register, opening: Open
     assert "Demonstration" in shown._repr_html_()
 
 
+@on_either_database
 def test_open_files_can_be_listed_alone(register: Register, opening: Opening) -> None:
     opened = opening({"ann": 0.9, "bob": 0.8})
     record_reviews(
@@ -161,6 +163,7 @@ def test_open_files_can_be_listed_alone(register: Register, opening: Opening) ->
     assert leads_frame(register, batch="none").is_empty()
 
 
+@on_either_database
 def test_a_lead_is_found_by_the_beginning_of_its_name(register: Register, opening: Opening) -> None:
     opened = opening({"ann": 0.9})
     lead = lead_id(opened.batch, "ann")

@@ -22,7 +22,7 @@ from evenhand.leads.register import MIGRATIONS, Register, _alembic, open_registe
 from evenhand.leads.review import outcomes
 from evenhand.leads.tables import Base, Lead, Review, RouteTaken
 from features.errors import WrongUsage
-from tests.evenhand.leads.conftest import Opening
+from tests.evenhand.leads.conftest import Opening, on_either_database
 
 
 def test_a_new_register_is_made_with_its_folder(tmp_path: Path) -> None:
@@ -55,14 +55,18 @@ def test_a_register_can_be_read_while_another_writes(tmp_path: Path) -> None:
         assert outcomes(other).is_empty()
 
 
-def test_two_that_make_the_same_register_at_once_make_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["SQLite", "PostgreSQL"])
+def test_two_that_make_the_same_register_at_once_make_one(
+    request: pytest.FixtureRequest, tmp_path: Path, where: str
+) -> None:
+    address = request.getfixturevalue("database") if where == "PostgreSQL" else tmp_path / "register.db"
     together = threading.Barrier(2)
     failed: list[Exception] = []
 
     def run() -> None:
         together.wait()
         try:
-            open_register(tmp_path / "register.db").close()
+            open_register(address).close()
         except Exception as error:  # noqa: BLE001  # whatever it is, the test must see it
             failed.append(error)
 
@@ -72,6 +76,19 @@ def test_two_that_make_the_same_register_at_once_make_one(tmp_path: Path) -> Non
     for thread in threads:
         thread.join()
     assert failed == []
+
+
+@pytest.mark.parametrize("register", ["PostgreSQL"], indirect=True)
+def test_on_a_server_whoever_reads_sees_one_state_from_first_to_last(
+    register: Register, opening: Opening
+) -> None:
+    leads = text("SELECT count(*) FROM lead")
+    with register.reading() as session:
+        before = session.scalar(leads)
+        assert opening({"ann": 0.9}).opened == 1
+        assert (before, session.scalar(leads)) == (0, 0)
+    with register.reading() as session:
+        assert session.scalar(leads) == 1
 
 
 def test_migrations_lie_inside_the_package_and_name_no_other_place() -> None:
@@ -134,7 +151,9 @@ def test_leads_opened_before_they_named_a_kind_of_concern_name_none(tmp_path: Pa
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("oracle9://me:secret@host/name", "driver that is not installed"),
+        ("oracle9://me:secret@host/name", "one of oracle9. A register is kept in SQLite or PostgreSQL"),
+        ("postgresql+pg8000://me:secret@host/name", "driver that is not installed"),
+        ("postgresql+psycopg://me:secret@127.0.0.1:1/name", "cannot be opened"),
         ("://", "not a SQLAlchemy URL"),
         ("sqlite://me:secret@host/name", "not a SQLAlchemy URL"),
         ("postgresql://me:secret@host:port/name", "not a SQLAlchemy URL"),
@@ -153,6 +172,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         open_register(file)
 
 
+@on_either_database
 @pytest.mark.parametrize(
     "change",
     [
@@ -186,6 +206,7 @@ def add(register: Register, row: Review | RouteTaken) -> None:
         session.add(row)
 
 
+@on_either_database
 @pytest.mark.parametrize(
     "row",
     [
@@ -210,6 +231,7 @@ def test_the_database_itself_refuses_an_outcome_as_a_route(register: Register, o
         add(register, RouteTaken(route="confirmed", decided_by="sgt", decided_at=datetime(2024, 2, 1)))
 
 
+@on_either_database
 def test_dates_come_back_as_they_went_in(register: Register, opening: Opening) -> None:
     opening({"ann": 0.9})
     with register.reading() as session:

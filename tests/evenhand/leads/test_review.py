@@ -13,7 +13,7 @@ from evenhand.leads.register import Register
 from evenhand.leads.review import Recorded, outcomes, record_reviews, record_routes
 from features.errors import DataRefused
 from models.sampling import Sizes
-from tests.evenhand.leads.conftest import Opening, review_rows
+from tests.evenhand.leads.conftest import Opening, on_either_database, review_rows
 
 FEBRUARY, MARCH = datetime(2024, 2, 1), datetime(2024, 3, 1)
 
@@ -35,12 +35,14 @@ def found(register: Register) -> dict[str, str]:
     return dict(zip(frame["person_key"], frame["outcome"], strict=True))
 
 
+@on_either_database
 def test_a_lead_is_open_until_it_is_reviewed(register: Register, ann: str) -> None:
     assert found(register) == {"ann": "open", "bob": "open", "cyd": "open"}
     assert record_reviews(register, review_rows((ann, "confirmed", FEBRUARY))) == Recorded(1, 0)
     assert found(register) == {"ann": "confirmed", "bob": "open", "cyd": "open"}
 
 
+@on_either_database
 def test_importing_reviews_twice_changes_nothing(register: Register, ann: str) -> None:
     reviews = review_rows((ann, "wrong", FEBRUARY))
     record_reviews(register, reviews)
@@ -49,6 +51,7 @@ def test_importing_reviews_twice_changes_nothing(register: Register, ann: str) -
     assert outcomes(register).equals(before)
 
 
+@on_either_database
 def test_the_latest_review_counts_and_the_earlier_one_stays(register: Register, ann: str) -> None:
     record_reviews(register, review_rows((ann, "confirmed", MARCH), (ann, "wrong", FEBRUARY)))
     assert found(register)["ann"] == "confirmed"
@@ -70,6 +73,7 @@ def test_confirmed_needs_reasons(register: Register, ann: str) -> None:
         record_reviews(register, lacking)
 
 
+@on_either_database
 def test_what_was_written_is_not_changed(register: Register, ann: str) -> None:
     record_reviews(register, review_rows((ann, "wrong", FEBRUARY)))
     with pytest.raises(DataRefused, match="what was written stays: add a later one"):
