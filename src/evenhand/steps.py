@@ -175,8 +175,9 @@ def _show_or_draw(
 ) -> None:
     """For people or for programs, and drawn to a file where one is named."""
     if chart:
-        chart.parent.mkdir(parents=True, exist_ok=True)
-        found.chart().save(str(chart))
+        from models.charts import write_chart
+
+        write_chart(found.chart(), chart)
     if as_json:
         show_json(found.to_dict())
     else:

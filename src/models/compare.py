@@ -15,6 +15,7 @@ import polars as pl
 
 from features.errors import WrongUsage, did_you_mean
 from models.backtest import AT_CAPACITY, KEYS, Backtest, Line, Rankings, lines, measure_rankings
+from models.charts import write_chart
 from models.metrics import Basis, Interval, LiveCounts, percentile_interval
 from models.stability import in_all, over_dates, over_runs, regret
 
@@ -227,9 +228,7 @@ class Comparison:
 
     def write_chart(self, path: Path) -> Path:
         """Write the chart as SVG, or as PNG or JSON where the name ends so."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.chart().save(str(path))
-        return path
+        return write_chart(self.chart(), path)
 
     def _difference(self, basis: Basis, ranking: str) -> Difference | None:
         return next((d for d in self.differences if d.basis is basis and d.ranking == ranking), None)

@@ -29,6 +29,7 @@ import polars as pl
 from features.errors import WrongUsage, did_you_mean
 from models import stability
 from models.backtest import Backtest, Line
+from models.charts import write_chart
 from models.compare import compare, precision_chart
 from models.metrics import Counts
 from models.splits import folds_chart
@@ -238,11 +239,11 @@ def log_experiment(run: Run, experiment: Experiment, *, account: Mapping[str, An
         _write_files(Path(folder), experiment, account)
         comparison.write_chart(Path(folder, "charts/leads.svg"))
         comparison.write_chart(Path(folder, "charts/leads.json"))
-        precision_chart(experiment.performance).save(str(Path(folder, "charts/precision.svg")))
+        write_chart(precision_chart(experiment.performance), Path(folder, "charts/precision.svg"))
         folds = folds_chart(experiment.folds, horizon_months=model.horizon_months)
-        folds.save(str(Path(folder, "charts/folds.svg")))
+        write_chart(folds, Path(folder, "charts/folds.svg"))
         if model.calibration is not None and model.calibration.bins:
-            model.calibration.chart().save(str(Path(folder, "charts/calibration.svg")))
+            write_chart(model.calibration.chart(), Path(folder, "charts/calibration.svg"))
         run.log_folder(Path(folder))
 
 
@@ -313,7 +314,7 @@ def log_tuning(run: Run, tuned: Tuned) -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         _write_json(Path(folder, TUNED_FILE), tuned.to_dict())
-        tuned.chart().save(str(Path(folder, "trials.svg")))
+        write_chart(tuned.chart(), Path(folder, "trials.svg"))
         run.log_folder(Path(folder))
 
 

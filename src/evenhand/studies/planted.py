@@ -212,7 +212,7 @@ def draw_planted(parts: Sequence[Part]) -> altair.VConcatChart:
     )  # fmt: skip
     methods = parts[0]["yields"][str(CAPACITIES[0])]
     bars = altair.Chart(found, title="Planted cases on lists of equal length, all seeds", width=190, height=150).mark_bar().encode(
-        y=altair.Y("method:N", sort=list(methods), title=None), x="planted cases:Q",
+        y=altair.Y("method:N", sort=list(methods), title=None), x=altair.X("planted cases:Q", axis=altair.Axis(tickCount=3)),
         color=altair.condition(altair.datum.method == OURS, altair.value("#1b6ca8"), altair.value("#c9a66b")),
         column=altair.Column("listed:N", title="share of everyone listed"),
     )  # fmt: skip

@@ -31,6 +31,7 @@ from evenhand.studies.samples import SAMPLES
 from evenhand.studies.study import Part, Study
 from evenhand.terminal import heading, say
 from features.errors import WrongUsage, did_you_mean
+from models.charts import write_chart
 
 
 def prove(
@@ -64,7 +65,7 @@ def prove(
             measured = _measured(study, _kept(out, study, code), jobs)
             findings = study.conclude(measured)
             if study.draw is not None:
-                study.draw(measured).save(str(drawn(out, name)))
+                write_chart(study.draw(measured), drawn(out, name))
             for finding in findings:
                 say(f"{'holds ' if finding.holds else 'FAILS '} {finding.claim}: {finding.measured}")
             record(out, study, findings, command=command, commit=_commit(), code=code)
