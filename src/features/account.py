@@ -241,6 +241,10 @@ class TablesRefused(DataRefused):
         super().__init__(refused(account.reasons))
         self.account = account
 
+    def __reduce__(self) -> tuple[type[TablesRefused], tuple[Account]]:
+        # Pickled by its message, as exceptions are, it would not come back from another process and break its pool.
+        return type(self), (self.account,)
+
 
 def most_first(broken: Mapping[str, int]) -> list[tuple[str, int]]:
     """Rules by the rows that broke them, most first, then by name.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -99,6 +100,9 @@ def test_more_bad_rows_than_the_table_may_have_refuse_it(
     assert "15 of 200 rows (7.5%)" in message
     assert refusal.value.account["duty_worked"].quarantined == 15
     assert not (tmp_path / "out").exists()
+    from_another_process = pickle.loads(pickle.dumps(refusal.value))
+    assert str(from_another_process) == message
+    assert from_another_process.account.tables == refusal.value.account.tables
 
 
 def test_as_many_bad_rows_as_the_table_may_have_do_not_refuse_it(
