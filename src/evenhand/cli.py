@@ -508,6 +508,13 @@ def prove(
             help="How many seeds or parts are measured at a time, each with some 4 GB of memory of its own."
         ),
     ] = 1,
+    recheck: Annotated[
+        int,
+        Parameter(
+            help="Of seeds or parts that other code made, make so many again, drawn by lot; where they come out the "
+            "same in every figure the others are kept, and the page says so."
+        ),
+    ] = 0,
 ) -> None:
     """Run the studies that are too large for every test run, and write what held and what did not.
 
@@ -515,7 +522,7 @@ def prove(
     """
     from evenhand.studies.prove import prove as run_studies
 
-    run_studies(only=only, out=out, chicago=chicago, parts=parts, jobs=jobs)
+    run_studies(only=only, out=out, chicago=chicago, parts=parts, jobs=jobs, recheck=recheck)
 
 
 def _days_after(text: str) -> tuple[date, ...]:

@@ -134,6 +134,50 @@ def test_a_study_is_run_again_on_other_code_only_and_what_fails_stays_on_the_pag
     assert "Command: `evenhand prove --only made`" in page
 
 
+def test_parts_of_other_code_are_kept_only_where_those_made_again_come_out_the_same(tmp_path, monkeypatch):
+    def study(gives: str) -> Study:
+        return Study(
+            name="made",
+            about="a study of four seeds",
+            parts=[7, 8, 9, 10],
+            run_part=partial(_made_with, tmp_path / "ran", gives),
+            conclude=lambda parts: [Finding(claim="all", measured=str(parts), holds=True)],
+            measured_by=(_made_with,),
+        )
+
+    def proved(code: str, gives: str, recheck: int) -> tuple[list[str], dict]:
+        monkeypatch.setattr("evenhand.studies.prove._studies", lambda _: {"made": study(gives)})
+        monkeypatch.setattr("evenhand.studies.prove.code_fingerprint", lambda: code)
+        (tmp_path / "ran").write_text("")
+        prove(only=None, out=tmp_path / "evidence.md", chicago=tmp_path / "none", recheck=recheck)
+        kept = json.loads((tmp_path / "evidence" / "made.json").read_text())
+        return (tmp_path / "ran").read_text().split(), kept
+
+    assert len(proved("abc", "a", 0)[0]) == 4
+    ran, kept = proved("def", "a", 2)
+    assert len(ran) == 2
+    assert set(kept["parts"]) == {"7", "8", "9", "10"}
+    assert kept["follows"]["source"] == "def"
+    page = (tmp_path / "evidence.md").read_text()
+    assert (
+        f"4 parts were made on source abc; of these {', '.join(sorted(ran, key=int))}, drawn by lot" in page
+    )
+    assert proved("def", "a", 2)[0] == []
+    assert proved("ghi", "a", 0)[0] != []
+    ran, kept = proved("jkl", "b", 2)
+    assert sorted(ran, key=int) == ["7", "8", "9", "10"]
+    assert "carried" not in kept
+    assert "drawn by lot" not in (tmp_path / "evidence.md").read_text()
+    with pytest.raises(WrongUsage, match="to be made again"):
+        proved("jkl", "b", -1)
+
+
+def _made_with(ran: Path, gives: str, part: int) -> dict[str, str]:
+    with ran.open("a") as lines:
+        lines.write(f"{part}\n")
+    return {"gives": gives}
+
+
 def test_a_study_of_which_only_the_first_parts_were_run_says_so(tmp_path, monkeypatch):
     study = Study(
         name="made",

@@ -16,9 +16,20 @@ from evenhand.studies.study import Finding, Study
 
 
 def record(
-    page: Path, study: Study, findings: Sequence[Finding], *, command: str, commit: str, code: str
+    page: Path,
+    study: Study,
+    findings: Sequence[Finding],
+    *,
+    command: str,
+    commit: str,
+    code: str,
+    carried: Sequence[str] = (),
 ) -> None:
-    """Keep what a study found, in place of what it found before, in the JSON file beside the page."""
+    """Keep what a study found, in place of what it found before, in the JSON file beside the page.
+
+    Args:
+        carried: in words, which parts other code made and what was done to take them for this code's.
+    """
     found = _recorded(page) | {
         study.name: {
             "about": f"{study.about[0].upper()}{study.about[1:]}.",
@@ -26,6 +37,7 @@ def record(
             "command": command,
             "commit": commit,
             "source": code,
+            "carried": list(carried),
             "findings": [asdict(finding) for finding in findings],
         }
     }
@@ -71,6 +83,7 @@ def write_page(page: Path, code: str) -> None:
             "",
             f"Command: `{study['command']}`. Seeds or parts: {study['parts']}. "
             f"Commit {study['commit']}, source {study['source']}{since}.",
+            *(f"{said}." for said in study.get("carried", ())),
             "",
             *([f"![{study['about']}]({page.stem}/{name}.svg)", ""] if drawn(page, name).is_file() else []),
             "| holds | claim | measured |",

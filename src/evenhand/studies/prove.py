@@ -1,7 +1,8 @@
 """Run studies, side by side where asked, and keep every part as soon as it is made.
 
 Every part is kept in a folder beside the page with a fingerprint of the code that made it, so that a run that was
-stopped goes on where it was, on another machine too, and anyone can look at a claim seed by seed.
+stopped goes on where it was, on another machine too, and anyone can look at a claim seed by seed. Parts that other code
+made are made anew, unless some of them, drawn by lot, are made again and come out the same in every figure.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import inspect
 import json
 import os
+import random
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -35,13 +37,22 @@ from models.charts import write_chart
 
 
 def prove(
-    *, only: Sequence[str] | None, out: Path, chicago: Path, parts: int | None = None, jobs: int = 1
+    *,
+    only: Sequence[str] | None,
+    out: Path,
+    chicago: Path,
+    parts: int | None = None,
+    jobs: int = 1,
+    recheck: int = 0,
 ) -> None:
     """Run the studies and write the page of evidence; what was measured on this very code is not run again.
 
     Args:
         parts: only the first so many parts of each study, where there is no time for all; the page says so.
         jobs: how many parts are measured at a time, each in a process of its own; the figures are the same.
+        recheck: where other code made the parts, how many of them are made again, drawn by lot from the code's
+            fingerprint. The others are kept where these come out the same in every figure, which the page says;
+            otherwise all are made anew, as they are where this is 0.
     """
     studies = _studies(chicago)
     if unknown := [name for name in only or () if name not in studies]:
@@ -50,6 +61,8 @@ def prove(
         raise WrongUsage(f"--parts {parts}: at least one seed or part must be measured.")
     if jobs < 1:
         raise WrongUsage(f"--jobs {jobs}: at least one part must be measured at a time.")
+    if recheck < 0:
+        raise WrongUsage(f"--recheck {recheck}: as many parts as are to be made again, or 0.")
     code = code_fingerprint()
     for name, study in studies.items():
         if only is None or name in only:
@@ -62,13 +75,16 @@ def prove(
                     parts=study.parts[:parts],
                 )
             heading(f"{name}: {study.about}")
-            measured = _measured(study, _kept(out, study, code), jobs)
+            kept = _kept(out, study, code)
+            if recheck and kept.of_other_code:
+                _recheck(study, kept, jobs, recheck)
+            measured = _measured(study, kept, jobs)
             findings = study.conclude(measured)
             if study.draw is not None:
                 write_chart(study.draw(measured), drawn(out, name))
             for finding in findings:
                 say(f"{'holds ' if finding.holds else 'FAILS '} {finding.claim}: {finding.measured}")
-            record(out, study, findings, command=command, commit=_commit(), code=code)
+            record(out, study, findings, command=command, commit=_commit(), code=code, carried=kept.carried)
     write_page(out, code)
     say(f"\nWritten to {out}")
 
@@ -79,23 +95,53 @@ def _studies(chicago: Path) -> dict[str, Study]:
 
 
 class _Kept:
-    """The parts of a study measured so far, in one file beside the page; those of other code are not taken for them."""
+    """The parts of a study measured so far, in one file beside the page; those of other code are not taken for them.
+
+    Attributes:
+        source, made_by: fingerprint of this code, and of the code that made what is there.
+        parts: by name, what each gave.
+        of_other_code: parts of the same measurement that another source made.
+        carried: for each source whose parts were kept, in words, which of them were made again alike.
+    """
 
     def __init__(self, path: Path, follows: Mapping[str, str]) -> None:
         self._path, self._follows = path, dict(follows)
         stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        self.parts: dict[str, Part] = stored["parts"] if stored.get("follows") == self._follows else {}
+        self.source = follows["source"]
+        stored_follows = stored.get("follows", {})
+        self.made_by: str = stored_follows.get("source", "")
+        these = stored_follows == self._follows
+        self.parts: dict[str, Part] = stored["parts"] if these else {}
+        self.carried: list[str] = stored.get("carried", []) if these else []
+        alike = stored_follows.get("measured_by") == self._follows["measured_by"]
+        self.of_other_code: dict[str, Part] = stored["parts"] if alike and not these else {}
+        self._carried_before: list[str] = stored.get("carried", [])
+
+    def carry(self, made_again: Sequence[str]) -> None:
+        """Take the parts of other code for this code's, since those made again came out the same."""
+        self.carried = [
+            *self._carried_before,
+            f"{len(self.of_other_code)} parts were made on source {self.made_by}; of these "
+            f"{', '.join(made_again)}, drawn by lot, came out the same in every figure on {self.source}",
+        ]
+        self.parts = dict(self.of_other_code)
+        self._write()
 
     def keep(self, part: int | str, made: Part) -> None:
         self.parts[str(part)] = made
+        self._write()
+
+    def _write(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self._path.with_suffix(".partial")
         lines = ",\n".join(
             f"  {json.dumps(name, ensure_ascii=False)}: {json.dumps(self.parts[name])}"
             for name in sorted(self.parts)
         )
+        carried = f' "carried": {json.dumps(self.carried)},\n' if self.carried else ""
         unfinished.write_text(
-            f'{{"follows": {json.dumps(self._follows)},\n "parts": {{\n{lines}\n }}}}\n', encoding="utf-8"
+            f'{{"follows": {json.dumps(self._follows)},\n{carried} "parts": {{\n{lines}\n }}}}\n',
+            encoding="utf-8",
         )
         unfinished.replace(self._path)
 
@@ -108,18 +154,34 @@ def _kept(page: Path, study: Study, code: str) -> _Kept:
     return _Kept(page.with_suffix("") / f"{study.name}.json", follows)
 
 
+def _recheck(study: Study, kept: _Kept, jobs: int, n_parts: int) -> None:
+    """Make some parts of other code again, drawn by lot, and keep the others where these come out the same."""
+    there = sorted(part for part in study.parts if str(part) in kept.of_other_code)
+    by_lot = random.Random(f"{study.name} {kept.source}").sample(there, min(n_parts, len(there)))
+    again = dict(_made(study, sorted(by_lot), jobs))
+    differ = [part for part in again if json.dumps(again[part]) != json.dumps(kept.of_other_code[str(part)])]
+    if not differ:
+        kept.carry([str(part) for part in sorted(again)])
+        say(f"  {kept.carried[-1]}")
+        return
+    say(f"  {', '.join(map(str, differ))} came out otherwise than on {kept.made_by}: all are made anew")
+    for part, made in again.items():
+        kept.keep(part, made)
+
+
 def _measured(study: Study, kept: _Kept, jobs: int) -> list[Part]:
     """Every part of a study, each kept as soon as it is made."""
     missing = [part for part in study.parts if str(part) not in kept.parts]
-    made = (
-        ((part, study.run_part(part)) for part in missing)
-        if jobs == 1
-        else _side_by_side(study.run_part, missing, jobs)
-    )
-    for n_made, (part, found) in enumerate(made, start=1):
+    for n_made, (part, found) in enumerate(_made(study, missing, jobs), start=1):
         kept.keep(part, found)
         say(f"  {part} ({len(study.parts) - len(missing) + n_made} of {len(study.parts)})")
     return [kept.parts[str(part)] for part in study.parts]
+
+
+def _made(study: Study, parts: Sequence[int | str], jobs: int) -> Iterator[tuple[int | str, Part]]:
+    if jobs == 1:
+        return ((part, study.run_part(part)) for part in parts)
+    return _side_by_side(study.run_part, parts, jobs)
 
 
 def _side_by_side(
