@@ -18,6 +18,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from features.errors import DataRefused
 from features.specs import Catalogue
 from features.store import changes, rests_on
@@ -96,6 +98,7 @@ def provenance(
         "rests_on": rests_on(catalogue, accepted, None),
         "code": code_fingerprint(),
         "versions": versions(),
+        "processor": processor(),
         "made": made(experiment),
     }
 
@@ -134,8 +137,11 @@ def refuse_changed(run: str, stored: Mapping[str, Any], catalogue: Catalogue, ac
 
 
 def other_tools(stored: Mapping[str, Any]) -> list[str]:
-    """What else differs from then and may or may not matter: the code, Python, libraries."""
+    """What else differs from then and may or may not matter: the code, the processor, Python, libraries."""
     lines = [] if stored["code"] == code_fingerprint() else ["the code of Evenhand is other than it was"]
+    then_on = stored.get("processor", "not noted")
+    if then_on != processor():
+        lines.append(f"the processor is {processor()}, it was {then_on}; sums are taken in another order")
     then, now = stored["versions"], versions()
     return lines + [
         f"{name} {now[name]} is installed, it was {then.get(name, 'none')}"
@@ -147,6 +153,15 @@ def other_tools(stored: Mapping[str, Any]) -> list[str]:
 def versions() -> dict[str, str]:
     """Of Python and of the libraries that a run's numbers come from."""
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def processor() -> str:
+    """The kind of processor and the instructions that NumPy chooses its loops by.
+
+    Sums end in other digits where they are taken over more or fewer numbers at a time.
+    """
+    found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])  # type: ignore[index]  # a dict in this mode
+    return f"{platform.machine()} with {' '.join(found) or 'its baseline'}"
 
 
 @functools.cache

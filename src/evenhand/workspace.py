@@ -77,7 +77,7 @@ class Repeated:
         compared: what was held to what the run kept: the model, every method's scores on the test dates and, of runs
             that kept them, the chances read off them.
         differing: what of that did not come out the same to the last bit.
-        other_tools: what else is not as it was then (code, Python, libraries).
+        other_tools: what else is not as it was then (code, processor, Python, libraries).
     """
 
     run_id: str
