@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from functools import partial
@@ -172,10 +173,14 @@ def test_parts_of_other_code_are_kept_only_where_those_made_again_come_out_the_s
         proved("jkl", "b", -1)
 
 
-def _made_with(ran: Path, gives: str, part: int) -> dict[str, str]:
+_calls = itertools.count()
+
+
+def _made_with(ran: Path, gives: str, part: int) -> dict[str, object]:
     with ran.open("a") as lines:
         lines.write(f"{part}\n")
-    return {"gives": gives}
+    # One more digit at every call, as another processor may give.
+    return {"gives": gives, "figures": [0.1 + 1e-15 * next(_calls)]}
 
 
 def test_a_study_of_which_only_the_first_parts_were_run_says_so(tmp_path, monkeypatch):

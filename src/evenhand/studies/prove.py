@@ -2,7 +2,7 @@
 
 Every part is kept in a folder beside the page with a fingerprint of the code that made it, so that a run that was
 stopped goes on where it was, on another machine too, and anyone can look at a claim seed by seed. Parts that other code
-made are made anew, unless some of them, drawn by lot, are made again and come out the same in every figure.
+made are made anew, unless some of them, drawn by lot, are made again and come out the same to nine digits.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def prove(
         parts: only the first so many parts of each study, where there is no time for all; the page says so.
         jobs: how many parts are measured at a time, each in a process of its own; the figures are the same.
         recheck: where other code made the parts, how many of them are made again, drawn by lot from the code's
-            fingerprint. The others are kept where these come out the same in every figure, which the page says;
+            fingerprint. The others are kept where these come out the same to nine digits, which the page says;
             otherwise all are made anew, as they are where this is 0.
     """
     studies = _studies(chicago)
@@ -122,7 +122,7 @@ class _Kept:
         self.carried = [
             *self._carried_before,
             f"{len(self.of_other_code)} parts were made on source {self.made_by}; of these "
-            f"{', '.join(made_again)}, drawn by lot, came out the same in every figure on {self.source}",
+            f"{', '.join(made_again)}, drawn by lot, came out the same to nine digits on {self.source}",
         ]
         self.parts = dict(self.of_other_code)
         self._write()
@@ -159,7 +159,7 @@ def _recheck(study: Study, kept: _Kept, jobs: int, n_parts: int) -> None:
     there = sorted(part for part in study.parts if str(part) in kept.of_other_code)
     by_lot = random.Random(f"{study.name} {kept.source}").sample(there, min(n_parts, len(there)))
     again = dict(_made(study, sorted(by_lot), jobs))
-    differ = [part for part in again if json.dumps(again[part]) != json.dumps(kept.of_other_code[str(part)])]
+    differ = [part for part in again if _in_digits(again[part]) != _in_digits(kept.of_other_code[str(part)])]
     if not differ:
         kept.carry([str(part) for part in sorted(again)])
         say(f"  {kept.carried[-1]}")
@@ -167,6 +167,19 @@ def _recheck(study: Study, kept: _Kept, jobs: int, n_parts: int) -> None:
     say(f"  {', '.join(map(str, differ))} came out otherwise than on {kept.made_by}: all are made anew")
     for part, made in again.items():
         kept.keep(part, made)
+
+
+def _in_digits(value: Any) -> Any:
+    """As JSON holds it, numbers to nine digits: the last ones hang on the processor and on how many threads there are."""
+    match value:
+        case float():
+            return f"{value:.9g}"
+        case Mapping():
+            return {str(name): _in_digits(one) for name, one in value.items()}
+        case list() | tuple():
+            return [_in_digits(one) for one in value]
+        case _:
+            return value
 
 
 def _measured(study: Study, kept: _Kept, jobs: int) -> list[Part]:
