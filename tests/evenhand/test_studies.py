@@ -136,11 +136,13 @@ def test_a_study_is_run_again_on_other_code_only_and_what_fails_stays_on_the_pag
 
 
 def test_parts_of_other_code_are_kept_only_where_those_made_again_come_out_the_same(tmp_path, monkeypatch):
+    parts = [7, 8, 9, 10]
+
     def study(gives: str) -> Study:
         return Study(
             name="made",
             about="a study of four seeds",
-            parts=[7, 8, 9, 10],
+            parts=parts,
             run_part=partial(_made_with, tmp_path / "ran", gives),
             conclude=lambda parts: [Finding(claim="all", measured=str(parts), holds=True)],
             measured_by=(_made_with,),
@@ -169,6 +171,9 @@ def test_parts_of_other_code_are_kept_only_where_those_made_again_come_out_the_s
     assert sorted(ran, key=int) == ["7", "8", "9", "10"]
     assert "carried" not in kept
     assert "drawn by lot" not in (tmp_path / "evidence.md").read_text()
+    parts[:] = [11]
+    ran, kept = proved("mno", "b", 2)
+    assert (ran, "carried" in kept) == (["11"], False), "nothing of this study was there to be made again"
     with pytest.raises(WrongUsage, match="to be made again"):
         proved("jkl", "b", -1)
 

@@ -157,6 +157,8 @@ def _kept(page: Path, study: Study, code: str) -> _Kept:
 def _recheck(study: Study, kept: _Kept, jobs: int, n_parts: int) -> None:
     """Make some parts of other code again, drawn by lot, and keep the others where these come out the same."""
     there = sorted(part for part in study.parts if str(part) in kept.of_other_code)
+    if not there:
+        return
     by_lot = random.Random(f"{study.name} {kept.source}").sample(there, min(n_parts, len(there)))
     again = dict(_made(study, sorted(by_lot), jobs))
     differ = [part for part in again if _in_digits(again[part]) != _in_digits(kept.of_other_code[str(part)])]
